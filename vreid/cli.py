@@ -1,0 +1,77 @@
+"""The `vreid` command: one group whose subcommands are imported only when they are called.
+
+A base installation has no torch and no FastAPI; listing the commands must not need them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from vreid import __version__
+from vreid.errors import VreidError
+
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "bundle": ("vreid.bundle_command:bundle", "base", "Inspect and verify a model bundle."),
+    "config": ("service.cli:config", "service", "Print the service's effective settings."),
+    "demo": ("service.cli:demo", "service,cpu", "Serve the shipped sample gallery and search it."),
+    "evaluate": ("training.cli:evaluate", "train,cpu", "Measure mAP and CMC on a data set."),
+    "export": ("export.cli:export", "export,cpu", "Write a checkpoint as a bundle of ONNX files."),
+    "gallery": ("service.gallery.command:gallery", "service,cpu", "Inspect and edit a gallery."),
+    "index": ("service.indexing.command:index", "service,cpu", "Index an archive offline."),
+    "serve": ("service.cli:serve", "service,cpu", "Serve /embed and /search over HTTP."),
+    "synth": ("training.synth.command:synth", "train", "Generate synthetic RGB-NIR-TIR vehicles."),
+    "train": ("training.cli:train", "train", "Train CCNet."),
+}
+"""Name -> (import path, the extras that bring what it imports, one line of help)."""
+
+
+class LazyGroup(click.Group):
+    """A click group that resolves a subcommand by importing it at the moment it is called."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Return the command names without importing any."""
+        return sorted(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Import and return the command called `name`, None when there is none of that name.
+
+        Raises:
+            click.ClickException: a package that the command needs is not installed.
+        """
+        if name not in COMMANDS:
+            return None
+        path, extras, _ = COMMANDS[name]
+        module_name, attribute = path.split(":")
+        try:
+            module = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            raise click.ClickException(
+                f"'vreid {name}' needs the package '{error.name}', which is not installed; "
+                f"run: pip install 'vreid[{extras}]'"
+            ) from error
+        command = getattr(module, attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the command list from the table, so that `--help` imports nothing."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][2]) for name in sorted(COMMANDS)])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="vreid")
+def application() -> None:
+    """Find vehicles by what they look like in RGB, near infrared and thermal infrared."""
+
+
+def main() -> None:
+    """Run the command line; a VreidError becomes one sentence on stderr and exit status 1."""
+    try:
+        application()
+    except VreidError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
