@@ -1,0 +1,1 @@
+"""Training of CCNet: model, losses, data, loop, evaluation, synthetic data."""

@@ -1,0 +1,1 @@
+"""Synthetic vehicles in three spectra."""
