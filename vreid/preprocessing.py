@@ -1,0 +1,268 @@
+"""From decoded pixels to a branch's input: the one definition for training, indexing and service.
+
+pixels --render--> uint8 (h, w, 3) --resize--> uint8 (H, W, 3) --normalise--> float32 (3, H, W)
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from vreid.decoding import Pixels as Pixels
+from vreid.errors import ConfigurationError, UnsupportedImage
+from vreid.modality import MODALITIES, Modality, parse_modality
+from vreid.strict_json import Fields, is_number
+from vreid.thermal import (
+    ThermalRendering,
+    detect_palette,
+    grey_to_palette,
+    render_thermal,
+    sampled_pixels,
+    to_grey_levels,
+)
+
+RESIZE = "bilinear-antialiased"
+"""The one resize rule: Pillow's BILINEAR, which widens its triangle when it shrinks."""
+
+_LARGEST_SIDE = 4096
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Mean and standard deviation of each channel, for pixel values scaled to [0, 1].
+
+    Raises:
+        ConfigurationError: not three finite numbers each, or a deviation that is not positive.
+    """
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def __post_init__(self) -> None:
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) != 3 or not all(is_number(value) for value in values):
+                raise ConfigurationError(
+                    f"normalisation {name} is {values}; give three finite numbers"
+                )
+        if not all(value > 0 for value in self.std):
+            raise ConfigurationError(f"normalisation std is {self.std}; each must be above 0")
+
+
+IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+def _imagenet_for_all() -> Mapping[Modality, Normalisation]:
+    return dict.fromkeys(MODALITIES, IMAGENET)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Everything that decides a branch's input, as the bundle's manifest stores it.
+
+    Attributes:
+        height: of the input, in pixels.
+        width: of the input, in pixels.
+        normalisation: for each modality of the model.
+        thermal: how TIR is rendered; its percentiles also scale 16-bit RGB and NIR.
+        resize: always `RESIZE`.
+
+    Raises:
+        ConfigurationError: a value is out of range.
+    """
+
+    height: int
+    width: int
+    normalisation: Mapping[Modality, Normalisation] = field(default_factory=_imagenet_for_all)
+    thermal: ThermalRendering = field(default_factory=ThermalRendering)
+    resize: str = RESIZE
+
+    def __post_init__(self) -> None:
+        for name, side in (("height", self.height), ("width", self.width)):
+            if not 1 <= side <= _LARGEST_SIDE:
+                raise ConfigurationError(
+                    f"preprocessing {name} is {side}; give 1 to {_LARGEST_SIDE} pixels"
+                )
+        if self.resize != RESIZE:
+            raise ConfigurationError(f"preprocessing resize is {self.resize!r}; only {RESIZE!r} is")
+        if not self.normalisation:
+            raise ConfigurationError("preprocessing has no normalisation; give one per modality")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values, as `from_json` reads them."""
+        return {
+            "height": self.height,
+            "width": self.width,
+            "resize": self.resize,
+            "normalisation": {
+                modality.value: {
+                    "mean": list(self.normalisation[modality].mean),
+                    "std": list(self.normalisation[modality].std),
+                }
+                for modality in MODALITIES
+                if modality in self.normalisation
+            },
+            "thermal": {
+                "style": self.thermal.style,
+                "low_percentile": self.thermal.low_percentile,
+                "high_percentile": self.thermal.high_percentile,
+            },
+        }
+
+    @classmethod
+    def from_json(cls, document: object, where: str = "preprocessing") -> "Preprocessing":
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            ConfigurationError: a field is missing, unknown or out of range.
+            UnknownModality: a normalisation is for something other than rgb, nir, tir.
+        """
+        fields = Fields(document, where)
+        height, width = fields.integer("height", 1), fields.integer("width", 1)
+        resize = fields.text("resize")
+        normalisations = fields.fields("normalisation")
+        thermal = fields.fields("thermal")
+        fields.finish()
+        rendering = ThermalRendering(
+            thermal.text("style"),
+            thermal.number("low_percentile"),
+            thermal.number("high_percentile"),
+        )
+        thermal.finish()
+        return cls(
+            height,
+            width,
+            {
+                parse_modality(name): _normalisation(normalisations.fields(name))
+                for name in normalisations.names()
+            },
+            rendering,
+            resize,
+        )
+
+
+def render(
+    pixels: Pixels, modality: Modality, preprocessing: Preprocessing, palette: str | None = None
+) -> NDArray[np.uint8]:
+    """Decoded pixels as the model wants to see them, at their native size.
+
+    RGB and NIR: 16-bit grey is scaled by the percentiles of ``preprocessing.thermal``, and
+    grey becomes three equal channels. TIR: see `vreid.thermal`.
+
+    Args:
+        pixels: uint8 (h, w, 3), uint8 (h, w) or uint16 (h, w).
+        modality: which branch it is for.
+        preprocessing: the bundle's.
+        palette: for TIR, the style that a colour image has; measured when None.
+
+    Returns:
+        uint8 (h, w, 3).
+
+    Raises:
+        UnsupportedImage: ``pixels`` have another type or shape.
+        ConfigurationError: ``palette`` is unknown.
+    """
+    if pixels.ndim not in (2, 3) or 0 in pixels.shape:
+        raise UnsupportedImage(f"pixels have the shape {pixels.shape}; give (h, w) or (h, w, 3)")
+    if modality is Modality.TIR:
+        return render_thermal(pixels, preprocessing.thermal, palette)
+    if pixels.ndim == 2:
+        scaling = preprocessing.thermal
+        grey = to_grey_levels(pixels, scaling.low_percentile, scaling.high_percentile)
+        return grey_to_palette(grey, "grey")
+    if pixels.dtype != np.uint8 or pixels.shape[2] != 3:
+        raise UnsupportedImage(
+            f"colour pixels are {pixels.dtype} of shape {pixels.shape}; give uint8 (h, w, 3)"
+        )
+    return pixels.astype(np.uint8, copy=False)
+
+
+def resize(pixels: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """Resize (h, w, 3) to (H, W, 3), bilinear and antialiased; the same size passes unchanged."""
+    if pixels.shape[:2] == (preprocessing.height, preprocessing.width):
+        return pixels
+    image = Image.fromarray(pixels)
+    resized = image.resize((preprocessing.width, preprocessing.height), Image.Resampling.BILINEAR)
+    return np.asarray(resized)
+
+
+def normalise(pixels: NDArray[np.uint8], normalisation: Normalisation) -> NDArray[np.float32]:
+    """Scale uint8 (H, W, 3) to [0, 1], subtract the mean, divide by the standard deviation.
+
+    Returns:
+        float32 (3, H, W), contiguous.
+    """
+    mean = np.array(normalisation.mean, dtype=np.float32)
+    std = np.array(normalisation.std, dtype=np.float32)
+    scaled = (pixels.astype(np.float32) / np.float32(255) - mean) / std
+    return np.ascontiguousarray(scaled.transpose(2, 0, 1))
+
+
+def preprocess(
+    pixels: Pixels, modality: Modality, preprocessing: Preprocessing, palette: str | None = None
+) -> NDArray[np.float32]:
+    """Decoded pixels to a branch's input, float32 (3, H, W): render, resize, normalise.
+
+    Raises:
+        UnsupportedImage: ``pixels`` have a type or shape that `render` does not take.
+        ConfigurationError: ``palette`` is unknown, or the model has no such branch.
+    """
+    if modality not in preprocessing.normalisation:
+        raise ConfigurationError(
+            f"the preprocessing has no normalisation for {modality}; "
+            "leave that image out or use a bundle with that branch"
+        )
+    rendered = render(pixels, modality, preprocessing, palette)
+    return normalise(resize(rendered, preprocessing), preprocessing.normalisation[modality])
+
+
+def modality_warnings(pixels: Pixels, modality: Modality) -> list[str]:
+    """Sentences about an image that does not look like its modality; empty when it does.
+
+    Cameras get plugged into the wrong slot: near infrared has no colour, and a daylight
+    camera has some. A nearly black RGB image may be grey without a warning.
+
+    Args:
+        pixels: decoded, see `vreid.decoding.decode_image`.
+        modality: what it was sent as.
+    """
+    if pixels.ndim == 2:
+        return [_GREY_RGB] if modality is Modality.RGB else []
+    sample = sampled_pixels(pixels.astype(np.uint8, copy=False)).astype(np.int16)
+    chroma = sample.max(axis=1) - sample.min(axis=1)
+    if modality is Modality.NIR and chroma.mean() > _COLOURFUL:
+        return [_COLOURED_NIR]
+    grey = np.percentile(chroma, 99) <= _COLOURLESS
+    if modality is Modality.RGB and grey and sample.mean() >= _NEARLY_BLACK:
+        return [_GREY_RGB]
+    if (
+        modality is Modality.TIR
+        and chroma.mean() > _COLOURFUL
+        and detect_palette(pixels.astype(np.uint8, copy=False)) is None
+    ):
+        return [_UNKNOWN_PALETTE]
+    return []
+
+
+# Mean difference between a pixel's largest and smallest channel, in levels. Overcast photographs
+# of grey cars have 3 and more; grey images saved as colour have less than 1.
+_COLOURFUL = 2.5
+_COLOURLESS = 4
+_NEARLY_BLACK = 16
+
+_GREY_RGB = (
+    "the rgb image has no colour; check that it is not from the near-infrared or thermal camera"
+)
+_COLOURED_NIR = "the nir image has colour; check that it is not from the colour or thermal camera"
+_UNKNOWN_PALETTE = (
+    "the tir image has colours of no known palette and was read by its luminance; check that it "
+    "is from the thermal camera, or name its palette"
+)
+
+
+def _normalisation(fields: Fields) -> Normalisation:
+    mean, std = fields.numbers("mean", 3), fields.numbers("std", 3)
+    fields.finish()
+    return Normalisation((mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
