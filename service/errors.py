@@ -1,0 +1,106 @@
+"""Errors of the gallery and of the indexing job.
+
+    VreidError
+    └── ServiceError
+        ├── GalleryError
+        │   ├── UnknownRecord        no record carries this id
+        │   ├── DuplicateRecord      a record with this id is already stored
+        │   ├── InvalidRecord        a field of the record cannot be stored
+        │   ├── InvalidFilter        a filter names something that does not exist
+        │   ├── InvalidSearch        k, cursor or query of a search out of range
+        │   ├── GalleryNotFound      the directory holds no gallery
+        │   ├── GalleryLocked        another process held the write lock for too long
+        │   ├── GalleryUnwritable    disk full, read-only or no permission
+        │   ├── GalleryDamaged       the file is not what was written
+        │   ├── GalleryUnsupported   written by a newer vreid
+        │   └── GalleryClosed        used after close
+        └── IndexingError
+            ├── SourceNotFound       the source is not there
+            └── SourceUnsupported    the source is of a kind that cannot be read
+
+A gallery made under another model raises `vreid.errors.FingerprintMismatch`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vreid.errors import VreidError
+
+
+class ServiceError(VreidError):
+    """Base of everything the service raises on purpose."""
+
+
+class GalleryError(ServiceError):
+    """Base of the gallery's errors."""
+
+
+class UnknownRecord(GalleryError):
+    """No record carries this id."""
+
+    def __init__(self, record_id: str) -> None:
+        super().__init__(
+            f"No record has the id {record_id!r}; list the gallery for the ids that exist."
+        )
+        self.record_id = record_id
+
+
+class DuplicateRecord(GalleryError):
+    """At least one id of a batch is taken; nothing of the batch was stored."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        shown = ", ".join(repr(each) for each in ids[:3]) + (", ..." if len(ids) > 3 else "")
+        super().__init__(
+            f"The gallery already has a record with the id {shown}; "
+            "choose another id, leave the id out to have one made, or delete the old record first."
+        )
+        self.ids = tuple(ids)
+
+
+class InvalidRecord(GalleryError):
+    """A field of a record cannot be stored; the message names the field."""
+
+
+class InvalidFilter(GalleryError):
+    """A filter has an unknown member or a value of the wrong kind; the message names it."""
+
+
+class InvalidSearch(GalleryError):
+    """The number of results, the cursor or the query itself is out of range."""
+
+
+class GalleryNotFound(GalleryError):
+    """The directory holds no gallery."""
+
+
+class GalleryLocked(GalleryError):
+    """Another process kept the gallery's write lock for longer than the waiting time."""
+
+
+class GalleryUnwritable(GalleryError):
+    """The gallery's files cannot be written: disk full, read-only, or no permission."""
+
+
+class GalleryDamaged(GalleryError):
+    """The gallery's file does not hold what was written to it."""
+
+
+class GalleryUnsupported(GalleryError):
+    """The gallery was written by a newer version of vreid."""
+
+
+class GalleryClosed(GalleryError):
+    """The gallery was used after it had been closed."""
+
+
+class IndexingError(ServiceError):
+    """Base of the indexing job's errors."""
+
+
+class SourceNotFound(IndexingError):
+    """The source to index does not exist."""
+
+
+class SourceUnsupported(IndexingError):
+    """The source is of a kind that the job cannot read."""

@@ -1,0 +1,1 @@
+"""The durable set of records and the search index derived from it."""

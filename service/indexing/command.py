@@ -1,0 +1,110 @@
+"""The command `vreid index`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from service.indexing.job import DEFAULT_BATCH_SIZE, IndexingSummary, index_source
+from vreid.bundle import Bundle
+from vreid.engines import ENGINES
+
+INTERRUPTED = 130
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option(
+    "--bundle",
+    "bundle_directory",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The model bundle that embeds the images.",
+)
+@click.option(
+    "--gallery",
+    "gallery_directory",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The gallery's directory; made when it does not exist.",
+)
+@click.option("--json", "as_json", is_flag=True, help="End stdout with one JSON object.")
+@click.option(
+    "--batch-size",
+    default=DEFAULT_BATCH_SIZE,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Samples stored in one transaction.",
+)
+@click.option(
+    "--rejects",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File for unusable samples and the reasons (JSONL); by default in the gallery.",
+)
+@click.option(
+    "--identity-from",
+    type=click.Choice(["none", "folder"]),
+    default="none",
+    show_default=True,
+    help="In a plain folder of pictures: take the identity from the folder of each picture.",
+)
+@click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True)
+def index(
+    source: Path,
+    bundle_directory: Path,
+    gallery_directory: Path,
+    as_json: bool,
+    batch_size: int,
+    rejects: Path | None,
+    identity_from: str,
+    engine: str,
+) -> None:
+    """Index SOURCE: a manifest (.csv, .jsonl), a data set in MSVR310's layout, or a folder.
+
+    Samples that the gallery has already are skipped, so an interrupted run is resumed by running it
+    again. The exit status is 0 only when nothing was rejected.
+    """
+    try:
+        summary = index_source(
+            source,
+            Bundle.load(bundle_directory),
+            gallery_directory,
+            engine=engine,
+            batch_size=batch_size,
+            rejects=rejects,
+            identity_from_folder=identity_from == "folder",
+        )
+    except KeyboardInterrupt:
+        click.echo(
+            "interrupted: finished batches are stored; run the same command again to go on",
+            err=True,
+        )
+        sys.exit(INTERRUPTED)
+    _report(summary, as_json)
+    if summary.rejected:
+        sys.exit(1)
+
+
+def _report(summary: IndexingSummary, as_json: bool) -> None:
+    click.echo(
+        f"{summary.indexed} indexed, {summary.skipped} skipped, {summary.rejected} rejected "
+        f"in {summary.seconds:.1f} s ({summary.throughput:.1f} samples/s)",
+        err=as_json,
+    )
+    if summary.rejects is not None:
+        click.echo(f"rejected samples and the reasons: {summary.rejects}", err=True)
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "indexed": summary.indexed,
+                    "skipped": summary.skipped,
+                    "rejected": summary.rejected,
+                    "seconds": round(summary.seconds, 3),
+                    "rejects": None if summary.rejects is None else str(summary.rejects),
+                }
+            )
+        )

@@ -1,0 +1,220 @@
+"""The indexing job: a source in, records in a gallery out.
+
+    items --threads--> prepared --batches--> embedded --one transaction a batch--> stored
+
+At most a few batches are in memory whatever the size of the source. A batch is durable when it is
+counted; a job that is ended between two batches loses nothing, and running it again skips what is
+there by content hash. The service may have the same gallery open meanwhile.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from service.errors import DuplicateRecord, IndexingError, InvalidRecord
+from service.gallery.record import NewRecord
+from service.gallery.store import GalleryStore
+from service.indexing.preparation import Outcome, Prepared, Rejected, Skipped, prepare
+from service.indexing.rejects import RejectsFile
+from service.indexing.source import SourceItem, read_source
+from vreid.bundle import Bundle
+from vreid.decoding import DEFAULT_LIMITS, ImageLimits
+from vreid.embedding import embed
+from vreid.engines import BranchEngine, open_engine
+from vreid.engines.processors import usable_processors
+
+DEFAULT_BATCH_SIZE = 64
+
+# Images in one run of a branch; larger runs need more memory and are no faster on a CPU.
+_RUN_SIZE = 16
+# Batches that are read and decoded ahead of the one that is embedded.
+_BATCHES_AHEAD = 1
+
+
+@dataclass(frozen=True, slots=True)
+class IndexingSummary:
+    """What a job did, in samples. `rejects` is the rejects file, None when there is none."""
+
+    indexed: int
+    skipped: int
+    rejected: int
+    seconds: float
+    rejects: Path | None
+
+    @property
+    def throughput(self) -> float:
+        """Samples handled a second."""
+        return (self.indexed + self.skipped + self.rejected) / max(self.seconds, 1e-9)
+
+
+def index_source(
+    source: Path,
+    bundle: Bundle,
+    gallery_directory: Path,
+    *,
+    engine: str = "auto",
+    batch_size: int = DEFAULT_BATCH_SIZE,
+    rejects: Path | None = None,
+    identity_from_folder: bool = False,
+    limits: ImageLimits = DEFAULT_LIMITS,
+    show_progress: bool = True,
+) -> IndexingSummary:
+    """Index every sample of a source that the gallery does not have yet.
+
+    Raises `IndexingError` for a source that is not there, empty or unsupported,
+    `FingerprintMismatch` for a gallery of another model, `GalleryError` when records cannot be
+    stored, `EngineError` when the model cannot run. A bad sample raises nothing: it is rejected.
+    """
+    if batch_size < 1:
+        raise IndexingError(f"The batch size {batch_size} is too small; give at least 1.")
+    started = time.monotonic()
+    # A pass without opening images: a source that cannot be read fails before anything is stored.
+    total = sum(1 for _ in read_source(source, identity_from_folder=identity_from_folder))
+    if total == 0:
+        raise IndexingError(f"{source} holds no images; name the folder or manifest that does.")
+    items = read_source(source, identity_from_folder=identity_from_folder)
+    manifest = bundle.manifest
+    store = GalleryStore.open(gallery_directory, bundle.fingerprint, manifest.feature_size)
+    rejected = RejectsFile(rejects or _default_rejects(gallery_directory))
+    threads = ThreadPoolExecutor(usable_processors(), thread_name_prefix="prepare")
+    progress = tqdm(
+        total=total, unit="sample", desc="indexing", disable=None if show_progress else True
+    )
+    indexed = skipped = 0
+    try:
+        opened = open_engine(bundle, engine)
+
+        def prepare_item(item: SourceItem) -> Outcome:
+            return prepare(
+                item,
+                manifest.preprocessing,
+                limits,
+                lambda content_hash: bool(store.known_content([content_hash])),
+            )
+
+        for outcomes in _in_batches(items, prepare_item, batch_size, threads):
+            prepared = [each for each in outcomes if isinstance(each, Prepared)]
+            records, unfit = _embedded(prepared, opened, manifest.feature_size)
+            added, known, taken = _stored(records, store)
+            indexed += added
+            skipped += known + sum(isinstance(each, Skipped) for each in outcomes)
+            for each in (*outcomes, *unfit, *taken):
+                if isinstance(each, Rejected):
+                    rejected.write(each)
+            progress.update(len(outcomes))
+    finally:
+        threads.shutdown(cancel_futures=True)
+        progress.close()
+        rejected.close()
+        store.close()
+    return IndexingSummary(
+        indexed, skipped, rejected.count, time.monotonic() - started, rejected.path
+    )
+
+
+def _in_batches(
+    items: Iterable[SourceItem],
+    prepare_item: Callable[[SourceItem], Outcome],
+    batch_size: int,
+    threads: ThreadPoolExecutor,
+) -> Iterator[list[Outcome]]:
+    """Prepared samples in the source's order, a batch ahead of the one that was taken."""
+    remaining = iter(items)
+    pending: deque[list[Future[Outcome]]] = deque()
+    while batch := list(islice(remaining, batch_size)):
+        pending.append([threads.submit(prepare_item, item) for item in batch])
+        if len(pending) > _BATCHES_AHEAD:
+            yield [future.result() for future in pending.popleft()]
+    while pending:
+        yield [future.result() for future in pending.popleft()]
+
+
+def _embedded(
+    batch: Sequence[Prepared], engine: BranchEngine, feature_size: int
+) -> tuple[list[tuple[str, NewRecord]], list[Rejected]]:
+    """Records with their labels, and the samples that make no valid record."""
+    if not batch:
+        return [], []
+    features, mask = embed([each.inputs for each in batch], engine, feature_size, _RUN_SIZE)
+    records, rejected = [], []
+    for each, own_features, own_mask in zip(batch, features, mask, strict=True):
+        try:
+            records.append((each.label, _record(each, own_features, own_mask)))
+        except InvalidRecord as error:
+            rejected.append(Rejected(each.label, str(error)))
+    return records, rejected
+
+
+def _record(
+    prepared: Prepared, features: NDArray[np.float32], mask: NDArray[np.bool_]
+) -> NewRecord:
+    sample = prepared.sample
+    return NewRecord(
+        features=features,
+        mask=mask,
+        id=prepared.id,
+        identity=sample.identity,
+        camera=sample.camera,
+        scene=sample.scene,
+        captured_at=sample.captured_at,
+        attributes=sample.attributes,
+        content_hash=prepared.content_hash,
+        source={
+            modality: str(image.resolve())
+            for modality, image in sample.images.items()
+            if isinstance(image, Path)
+        },
+        thumbnails=prepared.thumbnails,
+    )
+
+
+def _stored(
+    records: Sequence[tuple[str, NewRecord]], store: GalleryStore
+) -> tuple[int, int, list[Rejected]]:
+    """Store a batch: how many are new, how many were known, and those whose id is taken."""
+    remaining, rejected = _first_of_each_id(records)
+    while remaining:
+        try:
+            added = store.add([record for _, record in remaining], skip_known_content=True)
+            return len(added), len(remaining) - len(added), rejected
+        except DuplicateRecord as error:
+            free = [each for each in remaining if each[1].id not in error.ids]
+            rejected += [_id_taken(*each) for each in remaining if each[1].id in error.ids]
+            remaining = free
+    return 0, 0, rejected
+
+
+def _first_of_each_id(
+    records: Sequence[tuple[str, NewRecord]],
+) -> tuple[list[tuple[str, NewRecord]], list[Rejected]]:
+    """The batch without records that repeat an id of an earlier one, and those that do."""
+    seen: set[str] = set()
+    kept, repeated = [], []
+    for label, record in records:
+        if record.id is not None and record.id in seen:
+            repeated.append(_id_taken(label, record))
+            continue
+        if record.id is not None:
+            seen.add(record.id)
+        kept.append((label, record))
+    return kept, repeated
+
+
+def _id_taken(label: str, record: NewRecord) -> Rejected:
+    return Rejected(label, str(DuplicateRecord([str(record.id)])))
+
+
+def _default_rejects(gallery_directory: Path) -> Path:
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    return gallery_directory / f"rejects-{now}.jsonl"

@@ -1,0 +1,88 @@
+"""Samples in a plain folder of pictures.
+
+Either the folder has subfolders `rgb`, `nir`, `tir`, and pictures with the same path below them are
+one sample; or pictures lie anywhere below it, and `NAME_rgb`, `NAME_nir`, `NAME_tir` in one folder
+are one sample. A picture without such an ending is RGB.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from vreid.modality import MODALITIES, Modality
+from vreid.sample import Sample
+
+PICTURE_SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"])
+
+
+def modality_folders(folder: Path) -> dict[Modality, Path]:
+    """The subfolders that are named for a modality, in any case of letters."""
+    return {
+        modality: below
+        for below in sorted(folder.iterdir())
+        for modality in MODALITIES
+        if below.is_dir() and below.name.lower() == modality.value
+    }
+
+
+def read_samples(folder: Path, *, identity_from_folder: bool = False) -> Iterator[Sample]:
+    """Every sample below the folder, sorted by path; no picture is opened.
+
+    `name` is the path below the folder. With `identity_from_folder`, the identity is the name of
+    the folder in which the picture lies.
+    """
+    folders = modality_folders(folder)
+    groups = _by_folder(folders) if folders else _by_ending(folder)
+    for name, images in groups:
+        parent = name.parent.name
+        yield Sample(
+            images=images,
+            identity=parent if identity_from_folder and parent else None,
+            name=str(name),
+        )
+
+
+def _by_folder(folders: dict[Modality, Path]) -> Iterator[tuple[Path, dict[Modality, Path]]]:
+    images: dict[Path, dict[Modality, Path]] = {}
+    for modality, root in folders.items():
+        for directory, pictures in _pictures_below(root):
+            for picture in pictures:
+                name = (directory / picture).relative_to(root).with_suffix("")
+                images.setdefault(name, {}).setdefault(modality, directory / picture)
+    yield from sorted(images.items())
+
+
+def _by_ending(folder: Path) -> Iterator[tuple[Path, dict[Modality, Path]]]:
+    for directory, pictures in _pictures_below(folder):
+        images: dict[Path, dict[Modality, Path]] = {}
+        for picture in pictures:
+            path = directory / picture
+            name, modality = _split_ending(path.relative_to(folder))
+            if modality in images.get(name, {}):
+                # The same name in another format is a picture of its own.
+                name = path.relative_to(folder)
+            images.setdefault(name, {})[modality] = path
+        yield from sorted(images.items())
+
+
+def _split_ending(path: Path) -> tuple[Path, Modality]:
+    for modality in MODALITIES:
+        ending = f"_{modality}"
+        if path.stem.lower().endswith(ending) and len(path.stem) > len(ending):
+            return path.with_name(path.stem[: -len(ending)]), modality
+    return path.with_suffix(""), Modality.RGB
+
+
+def _pictures_below(folder: Path) -> Iterator[tuple[Path, list[str]]]:
+    for directory, below, files in os.walk(folder):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        yield (
+            Path(directory),
+            sorted(
+                name
+                for name in files
+                if not name.startswith(".") and Path(name).suffix.lower() in PICTURE_SUFFIXES
+            ),
+        )

@@ -1,0 +1,104 @@
+"""One sample's way from files to a network's input; runs in the job's threads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.indexing.source import SourceItem
+from service.indexing.thumbnails import make_thumbnail
+from vreid.decoding import ImageLimits, decode_image
+from vreid.errors import VreidError
+from vreid.modality import Modality
+from vreid.preprocessing import Preprocessing, preprocess
+from vreid.sample import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A sample ready to be embedded; `inputs` are (3, H, W) float32."""
+
+    label: str
+    sample: Sample
+    id: str | None
+    content_hash: str
+    inputs: Mapping[Modality, NDArray[np.float32]]
+    thumbnails: Mapping[Modality, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A sample whose content the gallery has already."""
+
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A sample that cannot be indexed; `modality` names the image at fault, if it is one."""
+
+    label: str
+    reason: str
+    modality: Modality | None = None
+
+
+Outcome: TypeAlias = Prepared | Skipped | Rejected
+
+
+def prepare(
+    item: SourceItem,
+    preprocessing: Preprocessing,
+    limits: ImageLimits,
+    is_known: Callable[[str], bool],
+) -> Outcome:
+    """Read, hash, decode and preprocess one sample.
+
+    A sample with one bad image is rejected as a whole: a record with fewer modalities than its
+    source would be found less well without anybody knowing.
+    """
+    if item.sample is None:
+        return Rejected(item.label, item.problem or "it has no sample")
+    encoded: dict[Modality, bytes] = {}
+    for modality in item.sample.images:
+        try:
+            encoded[modality] = item.sample.read(modality)
+        except VreidError as error:
+            return Rejected(item.label, str(error), modality)
+    content_hash = hash_content(item, item.sample, encoded)
+    if is_known(content_hash):
+        return Skipped(item.label)
+    inputs, thumbnails = {}, {}
+    for modality, data in encoded.items():
+        try:
+            pixels = decode_image(data, limits)
+            inputs[modality] = preprocess(pixels, modality, preprocessing)
+            thumbnails[modality] = make_thumbnail(pixels, modality, preprocessing)
+        except VreidError as error:
+            return Rejected(item.label, str(error), modality)
+    return Prepared(item.label, item.sample, item.id, content_hash, inputs, thumbnails)
+
+
+def hash_content(item: SourceItem, sample: Sample, encoded: Mapping[Modality, bytes]) -> str:
+    """SHA-256 over the images' bytes and over what says which sighting they are.
+
+    The same picture under another identity, camera, scene, time or explicit id is another record;
+    attributes do not count.
+    """
+    told = [
+        item.id,
+        sample.identity,
+        sample.camera,
+        sample.scene,
+        None if sample.captured_at is None else sample.captured_at.isoformat(),
+    ]
+    digest = hashlib.sha256(json.dumps(told).encode())
+    for modality, data in encoded.items():
+        digest.update(f"\n{modality} {len(data)}\n".encode())
+        digest.update(data)
+    return digest.hexdigest()

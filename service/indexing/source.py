@@ -1,0 +1,81 @@
+"""What `vreid index` can read: a manifest file, a data set in MSVR310's layout, or a folder.
+
+FILE.csv, FILE.jsonl                 one sample a row (vreid.manifest_file)
+folder with manifest.csv or .jsonl   that manifest
+folder with bounding_box_test        MSVR310: its gallery; name another of its folders for others
+folder with <identity>/{vis,ni,th}   every sample below it (vreid.msvr310_layout)
+any other folder                     its pictures (service.indexing.pictures)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.errors import SourceNotFound, SourceUnsupported
+from service.indexing import pictures
+from vreid import manifest_file, msvr310_layout
+from vreid.errors import VreidError
+from vreid.sample import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class SourceItem:
+    """One sample of a source, or the reason why there is none.
+
+    `label` is how the rejects file calls it, `id` the id that the source asks for.
+    """
+
+    label: str
+    sample: Sample | None
+    id: str | None = None
+    problem: str | None = None
+
+
+def read_source(source: Path, *, identity_from_folder: bool = False) -> Iterator[SourceItem]:
+    """Every sample of a source, in a fixed order, without opening an image.
+
+    Raises `SourceNotFound`, `SourceUnsupported`, or `vreid.errors.DatasetError` for a manifest that
+    cannot be read at all. A single bad row is an item with a `problem`.
+    """
+    if not source.exists():
+        raise SourceNotFound(f"{source} does not exist; name a folder or a manifest file.")
+    if source.is_file():
+        return _from_manifest(source)
+    for suffix in manifest_file.SUFFIXES:
+        manifest = source / f"manifest{suffix}"
+        if manifest.is_file():
+            return _from_manifest(manifest)
+    gallery = source / msvr310_layout.GALLERY
+    tree = gallery if gallery.is_dir() else source
+    if msvr310_layout.is_identity_tree(tree):
+        return _items(msvr310_layout.read_samples(tree))
+    return _items(pictures.read_samples(source, identity_from_folder=identity_from_folder))
+
+
+def _items(samples: Iterator[Sample]) -> Iterator[SourceItem]:
+    for sample in samples:
+        yield SourceItem(label=sample.name or "", sample=sample)
+
+
+def _from_manifest(manifest: Path) -> Iterator[SourceItem]:
+    if manifest.suffix.lower() == ".parquet":
+        raise SourceUnsupported(
+            f"{manifest} is a Parquet file, which this version cannot read; save it as CSV or "
+            "JSONL."
+        )
+    if manifest.suffix.lower() not in manifest_file.SUFFIXES:
+        raise SourceUnsupported(
+            f"{manifest} is no manifest; name a folder or a file with the suffix "
+            f"{' or '.join(manifest_file.SUFFIXES)}."
+        )
+    return _manifest_items(manifest)
+
+
+def _manifest_items(manifest: Path) -> Iterator[SourceItem]:
+    for row in manifest_file.read_rows(manifest):
+        try:
+            yield SourceItem(label=row.name, sample=row.sample(), id=row.id)
+        except VreidError as error:
+            yield SourceItem(label=row.name, sample=None, problem=str(error))

@@ -1,0 +1,140 @@
+"""The gallery against a dictionary: whatever is done to both, they hold the same records."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from service.errors import DuplicateRecord, UnknownRecord
+from service.gallery.filter import Filter
+from service.gallery.gallery import Gallery
+from service.gallery.index import SearchIndex
+from service.gallery.record import NewRecord
+from service.gallery.store import GalleryStore
+from tests.bundles import make_tiny_bundle
+from tests.service.gallery.builders import FEATURE_SIZE, MASKS, new_record
+from vreid.policy import RESOLVED_POLICIES, ResolvedPolicy
+from vreid.scoring import score
+
+IDS = [f"r{number}" for number in range(8)]
+CAMERAS = ["1", "2", None]
+
+
+class GalleryAgainstDictionary(RuleBasedStateMachine):
+    """Adds, deletes, searches and reopens; the dictionary is in the order of storing."""
+
+    @initialize()
+    def open_both(self) -> None:
+        self.directory = Path(tempfile.mkdtemp())
+        self.model_bundle = make_tiny_bundle(self.directory / "bundle", FEATURE_SIZE)
+        self.model: dict[str, NewRecord] = {}
+        self.open()
+
+    def open(self) -> None:
+        store = GalleryStore.open(
+            self.directory / "gallery", self.model_bundle.fingerprint, FEATURE_SIZE
+        )
+        # Thresholds so small that FAISS, segments and compaction all take part.
+        index = SearchIndex(FEATURE_SIZE, exact_rows=0, tail_rows=2, compacted_rows=3)
+        self.gallery = Gallery(store, self.model_bundle, index)
+        self.gallery.refresh()
+
+    @rule(
+        record_id=st.sampled_from(IDS),
+        seed=st.integers(0, 5),
+        mask=st.sampled_from(MASKS),
+        camera=st.sampled_from(CAMERAS),
+    )
+    def add(
+        self, record_id: str, seed: int, mask: tuple[bool, bool, bool], camera: str | None
+    ) -> None:
+        new = new_record(seed, mask, id=record_id, camera=camera)
+        if record_id in self.model:
+            with pytest.raises(DuplicateRecord):
+                self.gallery.add(new)
+        else:
+            assert self.gallery.add(new).id == record_id
+            self.model[record_id] = new
+
+    @rule(record_id=st.sampled_from(IDS))
+    def delete(self, record_id: str) -> None:
+        if record_id in self.model:
+            self.gallery.delete(record_id)
+            del self.model[record_id]
+        else:
+            with pytest.raises(UnknownRecord):
+                self.gallery.delete(record_id)
+
+    @rule()
+    def reopen(self) -> None:
+        self.gallery.close()
+        self.open()
+
+    @rule(
+        seed=st.integers(0, 5),
+        mask=st.sampled_from(MASKS),
+        policy=st.sampled_from(RESOLVED_POLICIES),
+        k=st.integers(1, 9),
+        camera=st.sampled_from(CAMERAS),
+    )
+    def search(
+        self,
+        seed: int,
+        mask: tuple[bool, bool, bool],
+        policy: ResolvedPolicy,
+        k: int,
+        camera: str | None,
+    ) -> None:
+        query = new_record(seed, mask)
+        conditions = None if camera is None else Filter(camera=(camera,))
+        matches = self.gallery.search(query.features, query.mask, k, policy, conditions)
+        kept = {
+            record_id: new
+            for record_id, new in self.model.items()
+            if camera is None or new.camera == camera
+        }
+        assert [match.record.id for match in matches] == self.ranking(query, kept, policy)[:k]
+
+    def ranking(
+        self, query: NewRecord, records: dict[str, NewRecord], policy: ResolvedPolicy
+    ) -> list[str]:
+        if not records:
+            return []
+        scores = score(
+            query.features[None],
+            query.mask[None],
+            np.stack([new.features for new in records.values()]),
+            np.stack([new.mask for new in records.values()]),
+            policy,
+            self.model_bundle.manifest.calibration,
+        )
+        order = np.argsort(-scores.ranking_key[0], kind="stable")
+        return [list(records)[row] for row in order if scores.valid[0, row]]
+
+    @invariant()
+    def both_hold_the_same(self) -> None:
+        if not hasattr(self, "gallery"):
+            return
+        assert self.gallery.count() == len(self.model)
+        records = self.gallery.page().records
+        assert [record.id for record in records] == list(self.model)
+        for record, new in zip(records, self.model.values(), strict=True):
+            assert record.camera == new.camera
+            assert np.array_equal(record.mask, new.mask)
+            assert np.array_equal(record.features, new.features)
+
+    def teardown(self) -> None:
+        if hasattr(self, "gallery"):
+            self.gallery.close()
+            shutil.rmtree(self.directory)
+
+
+TestGalleryAgainstDictionary = GalleryAgainstDictionary.TestCase
+TestGalleryAgainstDictionary.settings = settings(
+    max_examples=12, stateful_step_count=25, deadline=None
+)

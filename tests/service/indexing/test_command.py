@@ -1,0 +1,132 @@
+"""`vreid index` and `vreid gallery` as processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from service.gallery.store import GalleryStore
+from tests.bundles import make_tiny_bundle
+from tests.service.indexing.pictures import write_picture
+from vreid.bundle import Bundle
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return make_tiny_bundle(tmp_path_factory.mktemp("bundle"))
+
+
+def vreid(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "vreid", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_commands_index_list_and_delete(tmp_path: Path, bundle: Bundle) -> None:
+    source, gallery = tmp_path / "archive", tmp_path / "gallery"
+    for number in range(3):
+        write_picture(source / f"{number}.jpg", number)
+    indexing = ("index", source, "--bundle", bundle.path, "--gallery", gallery, "--json")
+    first = vreid(*indexing)
+    assert first.returncode == 0, first.stderr
+    answer = json.loads(first.stdout.splitlines()[-1])
+    assert {name: answer[name] for name in ("indexed", "skipped", "rejected")} == {
+        "indexed": 3,
+        "skipped": 0,
+        "rejected": 0,
+    }
+    assert answer["seconds"] > 0
+    assert "samples/s" in first.stderr
+
+    (source / "broken.jpg").write_bytes(b"\xff\xd8 but no more")
+    second = vreid(*indexing, "--rejects", tmp_path / "rejects.jsonl")
+    assert second.returncode == 1
+    answer = json.loads(second.stdout.splitlines()[-1])
+    assert (answer["indexed"], answer["skipped"], answer["rejected"]) == (0, 3, 1)
+    assert str(tmp_path / "rejects.jsonl") in second.stderr
+    assert json.loads((tmp_path / "rejects.jsonl").read_text())["source"] == "broken"
+
+    facts = json.loads(vreid("gallery", "info", gallery, "--json").stdout)
+    assert facts["records"] == 3
+    assert facts["fingerprint"] == bundle.fingerprint
+    listed = [
+        json.loads(line) for line in vreid("gallery", "list", gallery, "--json").stdout.splitlines()
+    ]
+    assert [record["modalities"] for record in listed] == [["rgb"]] * 3
+    deleted = vreid("gallery", "delete", gallery, listed[0]["id"])
+    assert (deleted.returncode, deleted.stdout) == (0, "1 deleted\n")
+    assert vreid("gallery", "delete", gallery, listed[0]["id"]).returncode == 1
+    assert len(vreid("gallery", "list", gallery).stdout.splitlines()) == 2
+
+
+def test_a_failure_is_one_sentence_and_no_stack_trace(tmp_path: Path, bundle: Bundle) -> None:
+    failed = vreid("index", tmp_path / "no", "--bundle", bundle.path, "--gallery", tmp_path / "g")
+    assert failed.returncode == 1
+    assert "does not exist" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert failed.stdout == ""
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_was_ended_halfway_is_resumed(
+    tmp_path: Path, bundle: Bundle, ending: signal.Signals
+) -> None:
+    source, gallery = tmp_path / "archive", tmp_path / "gallery"
+    for number in range(150):
+        write_picture(source / f"{number:03}.png", number)
+    command: list[str | Path] = [
+        "index",
+        source,
+        "--bundle",
+        bundle.path,
+        "--gallery",
+        gallery,
+        "--batch-size",
+        "1",
+    ]
+    job = subprocess.Popen(
+        [sys.executable, "-m", "vreid", *map(str, command)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    stored = _wait_for_records(gallery, 5)
+    os.kill(job.pid, ending)
+    _, complaint = job.communicate(timeout=60)
+    if ending is signal.SIGINT:
+        assert job.returncode == 130
+        assert "run the same command again" in complaint
+        assert "Traceback" not in complaint
+    again = vreid(*command, "--json")
+    assert again.returncode == 0, again.stderr
+    answer = json.loads(again.stdout.splitlines()[-1])
+    assert answer["indexed"] + answer["skipped"] == 150
+    assert answer["skipped"] >= stored
+    store = GalleryStore.open_existing(gallery)
+    assert store.count() == 150
+    store.close()
+
+
+def _wait_for_records(gallery: Path, wanted: int) -> int:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if (gallery / "gallery.sqlite3").exists():
+            try:
+                store = GalleryStore.open_existing(gallery)
+            except Exception:  # it is being made at this moment
+                continue
+            count = store.count()
+            store.close()
+            if count >= wanted:
+                return count
+        time.sleep(0.01)
+    raise AssertionError("the job stored nothing")
