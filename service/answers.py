@@ -1,0 +1,195 @@
+"""What the calls answer, as models."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, Field
+
+AttributeValue = str | int | float | bool
+Vector = list[float] | str
+
+
+class ModelIdentity(BaseModel):
+    """The model that made the features; features of another fingerprint are not comparable."""
+
+    name: str
+    version: str
+    fingerprint: str
+
+
+class ModalityMask(BaseModel):
+    """Which modalities a sample has."""
+
+    rgb: bool
+    nir: bool
+    tir: bool
+
+
+class EmbeddedSample(BaseModel):
+    """The representations of one sample; both are L2-normalised."""
+
+    mask: ModalityMask
+    center: Vector = Field(description="masked geometric center, D numbers")
+    concat: Vector | None = Field(description="concatenation, 3D numbers; null unless complete")
+    features: list[Vector | None] | None = Field(
+        default=None,
+        description="branch features of rgb, nir, tir, if asked for; null where missing",
+    )
+    warnings: list[str]
+
+
+class EmbedAnswer(BaseModel):
+    """Answer of `POST /embed`, samples in the order they were sent."""
+
+    model: ModelIdentity
+    samples: list[EmbeddedSample]
+
+
+class Thumbnails(BaseModel):
+    """Addresses of a record's pictures, null where there is none."""
+
+    rgb: str | None = None
+    nir: str | None = None
+    tir: str | None = None
+
+
+class RecordBody(BaseModel):
+    """A record of the gallery."""
+
+    id: str
+    identity: str | None
+    camera: str | None
+    scene: str | None
+    captured_at: datetime | None
+    attributes: dict[str, AttributeValue]
+    mask: ModalityMask
+    thumbnails: Thumbnails
+
+
+class StoredRecord(RecordBody):
+    """A record as the gallery's own calls show it."""
+
+    source: dict[str, str] = Field(description="file each image was indexed from, if any")
+    created_at: datetime
+
+
+class EnrolledRecord(StoredRecord):
+    """Answer of `POST /gallery`; the record is on the disk."""
+
+    warnings: list[str]
+
+
+class GalleryPage(BaseModel):
+    """One page of the gallery, oldest record first."""
+
+    records: list[StoredRecord]
+    next_cursor: str | None = Field(description="give it as `cursor`; null on the last page")
+
+
+class Standing(BaseModel):
+    """Where a record stands in a ranking, and why."""
+
+    rank: int = Field(description="1 is the best")
+    score: float = Field(description="cosine of the representation the policy compares")
+    probability: float | None = Field(
+        description="calibrated probability of the same vehicle; null without a calibration"
+    )
+    contributions: dict[str, float] = Field(
+        description="what each modality adds to the score; they sum to it"
+    )
+
+
+class SearchResult(RecordBody, Standing):
+    """One record that was found."""
+
+
+class QueryFacts(BaseModel):
+    """What was searched for."""
+
+    mask: ModalityMask
+
+
+class SearchAnswer(BaseModel):
+    """Answer of `POST /search`."""
+
+    model: ModelIdentity
+    policy: str = Field(description="the policy that was used; auto is resolved")
+    query: QueryFacts
+    warnings: list[str]
+    results: list[SearchResult]
+
+
+class Verdict(BaseModel):
+    """Same vehicle or not, at one calibrated operating point."""
+
+    same: bool
+    false_accept_rate: float
+    threshold: float = Field(description="the score from which on a pair counts as the same")
+
+
+class CompareAnswer(BaseModel):
+    """Answer of `POST /compare`."""
+
+    model: ModelIdentity
+    policy: str
+    score: float
+    probability: float | None
+    verdict: Verdict | None = Field(description="null without a calibrated threshold")
+    contributions: dict[str, float]
+    a: ModalityMask
+    b: ModalityMask
+    warnings: list[str]
+
+
+class HealthAnswer(BaseModel):
+    """Answer of a probe that found everything well."""
+
+    status: str
+    checks: dict[str, str]
+
+
+class EngineFacts(BaseModel):
+    """What runs the branches."""
+
+    name: str
+    precision: str
+    threads: int | None
+
+
+class BundleFacts(ModelIdentity):
+    """The bundle that is served."""
+
+    modalities: list[str]
+    feature_size: int
+    height: int
+    width: int
+    auto_policy: str
+    calibrated: bool
+
+
+class GalleryFacts(BaseModel):
+    """The gallery that is served."""
+
+    records: int
+
+
+class LimitFacts(BaseModel):
+    """What one request may ask for."""
+
+    request_bytes: int
+    image_bytes: int
+    image_pixels: int
+    samples: int
+    k: int
+    page: int
+
+
+class InfoAnswer(BaseModel):
+    """Answer of `GET /info`."""
+
+    version: str
+    model: BundleFacts
+    engine: EngineFacts
+    gallery: GalleryFacts
+    limits: LimitFacts

@@ -1,0 +1,61 @@
+"""The ASGI application: routes, problems and request context around a running service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from service.openapi import install_openapi
+from service.problem_handlers import install_problem_handlers
+from service.request_context import RequestContext
+from service.routes import (
+    compare,
+    console,
+    documentation,
+    embed,
+    gallery,
+    health,
+    info,
+    search,
+)
+from service.running import Running
+from vreid import __version__
+
+DESCRIPTION = """\
+Finds vehicles by what they look like in RGB, near infrared and thermal infrared.
+
+Images come as a multipart form (files `rgb`, `nir`, `tir`; at least one) or as JSON with base64.
+Whatever is missing is left out. Every error is an RFC 9457 problem whose `type` is stable and whose
+`detail` says what to do; every answer carries `X-Request-ID`.
+"""
+
+
+def create_app(running: Running) -> FastAPI:
+    """Return the application for a running service; it closes the gallery when it shuts down."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            running.gallery.close()
+
+    app = FastAPI(
+        title="vreid",
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    app.state.running = running
+    for module in (search, embed, compare, gallery, health, info, console, documentation):
+        app.include_router(module.router)
+    app.mount("/console", console.console_files(), name="console")
+    install_problem_handlers(app)
+    install_openapi(app)
+    app.add_middleware(RequestContext)
+    return app

@@ -1,0 +1,70 @@
+"""Reading a request's body, bounded in bytes and in time."""
+
+from __future__ import annotations
+
+import anyio
+from starlette.requests import ClientDisconnect, Request
+
+from service.request_errors import BodyTooLarge, BodyTooSlow, MalformedBody
+
+_DISCARDED_BODIES = 4
+"""How much of a body that is too large is read and thrown away, in units of the limit: a server
+that closes a connection with unread data resets it, and the client may then lose the answer that
+says what was wrong."""
+
+
+async def read_body(request: Request, limit: int, timeout: float) -> bytes:
+    """Return the whole body.
+
+    Args:
+        request: its stream must not have been read.
+        limit: most bytes accepted; checked against Content-Length and while streaming.
+        timeout: seconds for the body to arrive.
+
+    Raises:
+        BodyTooLarge: the body has, or says it has, more than `limit` bytes.
+        BodyTooSlow: the body did not arrive within `timeout`.
+        MalformedBody: Content-Length is no number, or the client hung up half way.
+    """
+    if _declares_more_than(request, limit) and _waits_for_permission(request):
+        raise _too_large(limit)
+    received = 0
+    body = bytearray()
+    try:
+        with anyio.fail_after(timeout):
+            async for chunk in request.stream():
+                received += len(chunk)
+                if received <= limit:
+                    body += chunk
+                elif received <= limit * (1 + _DISCARDED_BODIES):
+                    body.clear()
+                else:
+                    break
+    except TimeoutError as error:
+        if received <= limit:
+            raise BodyTooSlow(
+                f"the body did not arrive within {timeout:g} s; send smaller images or use a "
+                "faster connection"
+            ) from error
+    except ClientDisconnect as error:
+        raise MalformedBody("the connection was closed before the body was complete") from error
+    if received > limit:
+        raise _too_large(limit)
+    return bytes(body)
+
+
+def _declares_more_than(request: Request, limit: int) -> bool:
+    text = request.headers.get("content-length", "0")
+    if not (text.isascii() and text.isdigit()):
+        raise MalformedBody("Content-Length must be a number of bytes")
+    return int(text) > limit
+
+
+def _waits_for_permission(request: Request) -> bool:
+    return request.headers.get("expect", "").lower() == "100-continue"
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(
+        f"the body has more than {limit} bytes; send fewer samples in a request or smaller images"
+    )

@@ -1,0 +1,89 @@
+"""The commands `vreid serve`, `vreid config` and `vreid demo`."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+from service.log_setup import set_up_logging
+from service.settings import (
+    effective_values,
+    load_settings,
+    unknown_variables,
+)
+from vreid.engines import ENGINES
+
+
+@click.command()
+@click.option("--bundle", type=click.Path(path_type=Path), help="Model bundle to serve.")
+@click.option("--gallery", type=click.Path(path_type=Path), help="Gallery directory; made if new.")
+@click.option("--host", help="Address to listen on; by default this machine only.")
+@click.option("--port", type=int, help="Port to listen on; 0 takes a free one.")
+@click.option("--engine", type=click.Choice(ENGINES), help="What runs the model.")
+@click.option("--threads", type=int, help="Threads of the engine.")
+@click.option("--workers", type=int, help="Requests that are worked on at the same moment.")
+@click.option(
+    "--allow-open",
+    is_flag=True,
+    default=None,
+    help="Listen beyond this machine although there are no API keys.",
+)
+def serve(**options: object) -> None:
+    """Serve /embed, /search, /gallery, the API description and the console over HTTP.
+
+    Each option is also a setting of the environment (VREID_BUNDLE and so on); `vreid config` lists
+    them all. The address is printed on standard output, log lines go to standard error.
+    """
+    settings = load_settings(options)
+    set_up_logging(settings.log_level)
+    warn_about_unknown_variables()
+
+    # Importing takes a second; a wrong setting is reported before.
+    from service.running import open_running
+    from service.server import address_of, open_socket, run_server
+
+    with open_socket(settings) as listener:
+        running = open_running(settings)
+        address = address_of(listener)
+        run_server(
+            running,
+            listener,
+            lambda: click.echo(f"vreid listens on {address} (console: /, API: /docs)"),
+        )
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+def config(as_json: bool) -> None:
+    """Print every setting with its effective value, as environment variables."""
+    settings = load_settings({})
+    if as_json:
+        click.echo(json.dumps(settings.model_dump(mode="json"), indent=2))
+    else:
+        for variable, value, description in effective_values(settings):
+            click.echo(f"# {description}\n{variable}={value}")
+    warn_about_unknown_variables()
+
+
+@click.command()
+@click.option("--port", type=int, default=8000, show_default=True, help="Port to prefer.")
+@click.option(
+    "--gallery",
+    type=click.Path(path_type=Path),
+    help="Where the demo's gallery goes; by default into your data directory.",
+)
+@click.option("--once", is_flag=True, help="Stop after the answer instead of serving on.")
+def demo(port: int, gallery: Path | None, once: bool) -> None:
+    """Index the shipped sample vehicles, start the service, and search it with three images."""
+    from service.demo.run import run_demo
+
+    run_demo(gallery, port, once)
+
+
+def warn_about_unknown_variables() -> None:
+    """Say on standard error which VREID_ variables set nothing."""
+    for name in unknown_variables(os.environ):
+        click.echo(f"warning: {name} is no setting; `vreid config` lists them", err=True)

@@ -1,0 +1,1 @@
+"""The demonstration: the shipped bundle, sample vehicles, and a run over both."""

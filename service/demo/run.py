@@ -1,0 +1,159 @@
+"""The demonstration: index the sample vehicles, serve them, search with three images, show it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+import httpx
+
+from service.demo.child import HOST, DemoError, free_port, serving, wait_until_ready
+from service.indexing.job import index_source
+from service.settings import SHIPPED_BUNDLE, data_directory
+from vreid.bundle import Bundle
+from vreid.modality import MODALITIES
+
+SAMPLES = Path(__file__).parent / "samples"
+RESULTS = 10
+
+_COLUMNS = (
+    ("rank", 4),
+    ("identity", 12),
+    ("score", 7),
+    ("probability", 11),
+    ("modalities", 12),
+    ("camera", 8),
+    ("record", 36),
+)
+
+
+def run_demo(
+    gallery: Path | None,
+    port: int,
+    once: bool,
+    bundle: Path = SHIPPED_BUNDLE,
+    samples: Path = SAMPLES,
+) -> None:
+    """Run the demonstration and serve until interrupted.
+
+    Args:
+        gallery: directory of the demonstration's gallery; what is in it already is not indexed
+            again. None for one of this model in the user's data directory.
+        port: the port to prefer.
+        once: stop after the answer was printed.
+        bundle: the model.
+        samples: a directory with manifest.csv, and rgb, nir and tir images under query/.
+
+    Raises:
+        DemoError: the samples are not there, or the service did not become ready or did not answer.
+        BundleError: the bundle is damaged, or the gallery was made with another one.
+    """
+    images = query_images(samples / "query")
+    model = Bundle.load(bundle)
+    directory = gallery or demo_gallery(model)
+    signal.signal(signal.SIGTERM, _leave)
+    click.echo(f"indexing the sample vehicles into {directory}")
+    summary = index_source(samples / "manifest.csv", model, directory, show_progress=False)
+    click.echo(
+        f"{summary.indexed} samples indexed, {summary.skipped} were there already "
+        f"({summary.seconds:.1f} s)"
+    )
+    port = free_port(port)
+    address = f"http://{HOST}:{port}"
+    with (
+        serving(bundle, directory, port) as child,
+        httpx.Client(base_url=address, timeout=30.0, trust_env=False) as client,
+    ):
+        wait_until_ready(client, child)
+        click.echo(f"the service is ready; searching with {', '.join(images)}\n")
+        click.echo(table(search(client, images)))
+        click.echo(f"\nthe page:  {address}/\nthe API:   {address}/docs")
+        if not once:
+            click.echo("press Ctrl-C to stop")
+            wait_for_interrupt(child)
+
+
+def demo_gallery(bundle: Bundle) -> Path:
+    """Return where the demonstration's gallery of this model goes."""
+    # One for each model: after an upgrade the old one would be refused.
+    return data_directory() / "demo-gallery" / bundle.fingerprint.rpartition(":")[2][:12]
+
+
+def query_images(directory: Path) -> dict[str, Path]:
+    """Return the query's image files by field name.
+
+    Raises:
+        DemoError: one of the three is missing.
+    """
+    images: dict[str, Path] = {}
+    for modality in MODALITIES:
+        found = sorted(directory.glob(f"{modality}.*"))
+        if not found:
+            raise DemoError(
+                f"the {modality} image of the demonstration is not in {directory}; "
+                "install vreid again"
+            )
+        images[modality.value] = found[0]
+    return images
+
+
+def search(client: httpx.Client, images: Mapping[str, Path]) -> Sequence[Mapping[str, Any]]:
+    """Return the results of one search over HTTP.
+
+    Raises:
+        DemoError: the service refused.
+    """
+    files = {name: (path.name, path.read_bytes()) for name, path in images.items()}
+    response = client.post("/search", files=files, data={"k": str(RESULTS)})
+    answer = response.json()
+    if response.status_code != 200:
+        raise DemoError(f"the search was refused: {answer['title']}: {answer['detail']}")
+    results: Sequence[Mapping[str, Any]] = answer["results"]
+    return results
+
+
+def table(results: Sequence[Mapping[str, Any]]) -> str:
+    """Return ranked results as lines of text."""
+    rows = [[name for name, _ in _COLUMNS], *map(_cells, results)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) for cell, (_, width) in zip(row, _COLUMNS, strict=True)
+        ).rstrip()
+        for row in rows
+    )
+
+
+def wait_for_interrupt(child: subprocess.Popen[bytes]) -> None:
+    """Return on Ctrl-C, or when the service was told to stop.
+
+    Raises:
+        DemoError: the service failed.
+    """
+    with suppress(KeyboardInterrupt):
+        status = child.wait()
+        if status != 0:
+            raise DemoError(f"the service ended with status {status}; see its messages above")
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    # So that the child is stopped too.
+    raise SystemExit(0)
+
+
+def _cells(result: Mapping[str, Any]) -> list[str]:
+    probability = result["probability"]
+    return [
+        str(result["rank"]),
+        result["identity"] or "-",
+        f"{result['score']:.3f}",
+        "-" if probability is None else f"{probability:.1%}",
+        "+".join(name for name, there in result["mask"].items() if there),
+        result["camera"] or "-",
+        result["id"],
+    ]

@@ -1,0 +1,186 @@
+"""What the calls take, as models: one definition for JSON bodies, forms and the API document.
+
+A form is the JSON document's flat sibling: its fields carry the same names, images as files
+instead of base64, and `filter` and `attributes` as JSON text.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+
+from vreid.modality import MODALITIES, Modality
+from vreid.scoring import Policy
+from vreid.thermal import STYLES
+
+LARGEST_FEATURE = 65504.0
+"""The largest number that a gallery can hold, float16's."""
+
+NO_IMAGE = "has no image; give at least one of rgb, nir, tir"
+
+
+def _image_bytes(value: object) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("has to be the image file in base64")
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError(
+            "is not base64; encode the image file's bytes, without a data: prefix or line breaks"
+        ) from error
+
+
+def _known_palette(value: str) -> str:
+    if value not in STYLES:
+        raise ValueError(f"is no palette; use one of {', '.join(STYLES)}, or leave it out")
+    return value
+
+
+def _whole_number(value: object) -> object:
+    if isinstance(value, bool | float):
+        raise ValueError("has to be a whole number")
+    return value
+
+
+Image = Annotated[
+    bytes,
+    BeforeValidator(_image_bytes),
+    WithJsonSchema({"type": "string", "contentEncoding": "base64"}),
+]
+"""An encoded image file (JPEG, PNG, WebP, BMP, TIFF); base64 in JSON."""
+
+Palette = Annotated[str, AfterValidator(_known_palette), WithJsonSchema({"enum": list(STYLES)})]
+
+Count = Annotated[int, BeforeValidator(_whole_number)]
+
+
+class Input(BaseModel):
+    """Base of everything a client sends: unknown members are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Images(Input):
+    """One to three aligned images of one vehicle."""
+
+    rgb: Image | None = None
+    nir: Image | None = None
+    tir: Image | None = None
+    tir_palette: Palette | None = Field(
+        default=None,
+        description="false-colour palette of the thermal image, grey where it has none; "
+        "found by measurement when left out",
+    )
+
+    @model_validator(mode="after")
+    def _has_an_image(self) -> Images:
+        if not self.by_modality():
+            raise ValueError(NO_IMAGE)
+        return self
+
+    def by_modality(self) -> dict[Modality, bytes]:
+        """Return the images that are there, RGB, NIR, TIR in this order."""
+        given = {modality: getattr(self, modality.value) for modality in MODALITIES}
+        return {modality: data for modality, data in given.items() if data is not None}
+
+
+class EmbedInput(Input):
+    """Body of `POST /embed`."""
+
+    samples: list[Images] = Field(min_length=1)
+    features: bool = Field(default=False, description="also return each branch's features")
+    encoding: Literal["float", "base64"] = Field(
+        default="float",
+        description="vectors as lists of numbers, or as base64 of little-endian float32",
+    )
+
+
+class EmbeddingInput(Input):
+    """Branch features of one vehicle, as `/embed` returns them with `features`."""
+
+    features: list[list[float] | None] = Field(
+        min_length=3, max_length=3, description="one row for rgb, nir, tir; null where missing"
+    )
+
+    @model_validator(mode="after")
+    def _is_usable(self) -> EmbeddingInput:
+        rows = [row for row in self.features if row is not None]
+        if not rows:
+            raise ValueError("has no features; give at least one of the three rows")
+        if not all(abs(value) <= LARGEST_FEATURE for row in rows for value in row):
+            raise ValueError("has a number that float16 cannot hold; send features as /embed does")
+        return self
+
+
+class SearchOptions(Input):
+    """What to search for and how."""
+
+    k: Count = Field(default=10, ge=1, description="results wanted")
+    policy: Policy = Field(default="auto", description="how two samples are compared")
+    filter: dict[str, Any] | None = Field(default=None, description="which records take part")
+
+
+class SearchInput(SearchOptions):
+    """Body of `POST /search`: the query is one of `samples`, `id` and `embedding`."""
+
+    samples: list[Images] | None = Field(
+        default=None,
+        min_length=1,
+        description="images of one vehicle; several samples are fused by the mean of each "
+        "modality's features over the samples that have it",
+    )
+    id: str | None = Field(
+        default=None, description="a record of the gallery; it is left out of its own results"
+    )
+    embedding: EmbeddingInput | None = None
+
+    @model_validator(mode="after")
+    def _has_one_query(self) -> SearchInput:
+        given = [name for name in ("samples", "id", "embedding") if getattr(self, name) is not None]
+        if not given:
+            raise ValueError(
+                "has no query; send one to three of the files rgb, nir, tir, or as JSON one of "
+                "samples, id, embedding"
+            )
+        if len(given) > 1:
+            raise ValueError(f"has {len(given)} queries ({', '.join(given)}); send one of them")
+        return self
+
+
+class RecordFields(Input):
+    """What is known about a sighting."""
+
+    id: str | None = Field(default=None, description="made by the service when left out")
+    identity: str | None = Field(default=None, description="which vehicle it is, where known")
+    camera: str | None = None
+    scene: str | None = None
+    captured_at: datetime | None = Field(default=None, description="RFC 3339 with a time zone")
+    attributes: dict[str, Any] = Field(
+        default_factory=dict, description="flat: texts, numbers, booleans"
+    )
+
+
+class EnrolInput(Images, RecordFields):
+    """Body of `POST /gallery`."""
+
+
+class CompareInput(Input):
+    """Body of `POST /compare`."""
+
+    a: Images
+    b: Images
+    policy: Policy = "auto"

@@ -1,0 +1,138 @@
+"""From the rooms' objects to the models of answers."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.answers import (
+    EmbeddedSample,
+    EnrolledRecord,
+    ModalityMask,
+    ModelIdentity,
+    SearchResult,
+    StoredRecord,
+    Thumbnails,
+    Vector,
+)
+from service.embedder import EmbeddedSamples
+from service.gallery.gallery import Match
+from service.gallery.record import Record
+from vreid.bundle import Bundle
+from vreid.fusion import concatenate, masked_center
+from vreid.modality import MODALITIES, Modality
+
+
+def model_identity(bundle: Bundle) -> ModelIdentity:
+    """Return who made the features."""
+    manifest = bundle.manifest
+    return ModelIdentity(
+        name=manifest.name, version=manifest.version, fingerprint=bundle.fingerprint
+    )
+
+
+def modality_mask(mask: NDArray[np.bool_]) -> ModalityMask:
+    """Return a mask (3,) by name."""
+    rgb, nir, tir = (bool(there) for there in mask)
+    return ModalityMask(rgb=rgb, nir=nir, tir=tir)
+
+
+def embedded_samples(
+    embedded: EmbeddedSamples, encoding: str, with_features: bool
+) -> list[EmbeddedSample]:
+    """Return the representations of each sample, vectors as lists or base64 float32."""
+    centers = masked_center(embedded.features, embedded.mask)
+    concatenations = concatenate(embedded.features)
+    return [
+        EmbeddedSample(
+            mask=modality_mask(mask),
+            center=vector(center, encoding),
+            concat=vector(concatenation, encoding) if mask.all() else None,
+            features=[
+                vector(row, encoding) if there else None
+                for row, there in zip(features, mask, strict=True)
+            ]
+            if with_features
+            else None,
+            warnings=list(warnings),
+        )
+        for mask, center, concatenation, features, warnings in zip(
+            embedded.mask,
+            centers,
+            concatenations,
+            embedded.features,
+            embedded.warnings,
+            strict=True,
+        )
+    ]
+
+
+def vector(values: NDArray[np.float32], encoding: str) -> Vector:
+    """Return a vector as a list of numbers, or as base64 of little-endian float32."""
+    if encoding == "base64":
+        return base64.b64encode(values.astype("<f4").tobytes()).decode("ascii")
+    return [float(value) for value in values]
+
+
+def record_address(record_id: str) -> str:
+    """Return the path of a record."""
+    return f"/gallery/{quote(record_id, safe='')}"
+
+
+def stored_record(record: Record) -> StoredRecord:
+    """Return a record as the gallery's calls show it."""
+    return StoredRecord(
+        **_record_facts(record),
+        source={modality.value: source for modality, source in record.source.items()},
+        created_at=record.created_at,
+    )
+
+
+def enrolled_record(record: Record, warnings: tuple[str, ...]) -> EnrolledRecord:
+    """Return a record that was just stored."""
+    return EnrolledRecord(**stored_record(record).model_dump(), warnings=list(warnings))
+
+
+def search_result(match: Match, rank: int) -> SearchResult:
+    """Return one record that was found, at `rank`."""
+    return SearchResult(
+        **_record_facts(match.record),
+        rank=rank,
+        score=match.score,
+        probability=match.probability,
+        contributions=by_name(match.contributions),
+    )
+
+
+def by_name(contributions: Mapping[Modality, float]) -> dict[str, float]:
+    """Return contributions keyed rgb, nir, tir, in this order."""
+    return {
+        modality.value: float(contributions[modality])
+        for modality in MODALITIES
+        if modality in contributions
+    }
+
+
+def _record_facts(record: Record) -> dict[str, Any]:
+    address = record_address(record.id)
+    return {
+        "id": record.id,
+        "identity": record.identity,
+        "camera": record.camera,
+        "scene": record.scene,
+        "captured_at": record.captured_at,
+        "attributes": dict(record.attributes),
+        "mask": modality_mask(record.mask),
+        "thumbnails": Thumbnails(
+            **{
+                modality.value: f"{address}/images/{modality.value}"
+                for modality in MODALITIES
+                if record.mask[modality.index]
+            }
+        ),
+    }

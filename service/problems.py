@@ -1,0 +1,157 @@
+"""Errors as RFC 9457 problems: one table from error class to status, type and title."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from service import errors as service_errors
+from service import request_errors
+from service.request_errors import FieldProblem, InvalidField, InvalidRequest
+from vreid import errors
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:vreid:problem:"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What every problem of one kind has in common.
+
+    Attributes:
+        status: of the answer.
+        slug: the end of the type.
+        title: the kind in words.
+        retry_after: seconds after which to try again, None where that does not help.
+        closes: whether the connection ends, because the rest of a body may still be on its way.
+    """
+
+    status: int
+    slug: str
+    title: str
+    retry_after: int | None = None
+    closes: bool = False
+
+    @property
+    def type(self) -> str:
+        """The stable identifier that clients may compare."""
+        return TYPE_PREFIX + self.slug
+
+
+UNEXPECTED = Kind(500, "unexpected", "The service failed")
+NOT_FOUND = Kind(404, "not-found", "Nothing is here")
+METHOD_NOT_ALLOWED = Kind(405, "method-not-allowed", "The method is not supported here")
+UNKNOWN_RECORD = Kind(404, "unknown-record", "No such record")
+UNKNOWN_THUMBNAIL = Kind(404, "unknown-thumbnail", "No such picture")
+
+KINDS: dict[type[errors.VreidError], Kind] = {
+    request_errors.MalformedBody: Kind(400, "malformed-body", "The body cannot be read"),
+    request_errors.BodyTooSlow: Kind(
+        408, "body-too-slow", "The body did not arrive in time", closes=True
+    ),
+    request_errors.BodyTooLarge: Kind(413, "body-too-large", "The body is too large", closes=True),
+    request_errors.UnsupportedBody: Kind(415, "unsupported-body", "The body's type is not read"),
+    request_errors.InvalidRequest: Kind(422, "invalid-request", "The request has invalid fields"),
+    request_errors.Overloaded: Kind(503, "overloaded", "The service is busy", retry_after=1),
+    request_errors.NotReady: Kind(503, "not-ready", "The service is not ready", retry_after=2),
+    request_errors.UnknownThumbnail: UNKNOWN_THUMBNAIL,
+    errors.EmptyImage: Kind(422, "empty-image", "The image has no bytes"),
+    errors.UndecodableImage: Kind(422, "undecodable-image", "The image cannot be decoded"),
+    errors.UnsupportedImage: Kind(415, "unsupported-image", "The image's kind is not read"),
+    errors.ImageTooLarge: Kind(413, "image-too-large", "The image is too large"),
+    errors.ImageError: Kind(422, "unusable-image", "The image cannot be used"),
+    errors.NoModality: Kind(422, "no-modality", "There is no image"),
+    errors.UnknownModality: Kind(422, "unknown-modality", "The modality is not known"),
+    errors.SampleError: Kind(422, "unusable-sample", "The sample cannot be used"),
+    errors.FusionError: Kind(422, "unusable-features", "The features cannot be fused"),
+    errors.ScoringError: Kind(422, "unusable-query", "The query cannot be scored"),
+    errors.FingerprintMismatch: Kind(409, "fingerprint-mismatch", "Another model made this"),
+    service_errors.UnknownRecord: UNKNOWN_RECORD,
+    service_errors.DuplicateRecord: Kind(409, "duplicate-record", "The id is taken"),
+    service_errors.InvalidRecord: Kind(422, "invalid-record", "The record cannot be stored"),
+    service_errors.InvalidFilter: Kind(422, "invalid-filter", "The filter cannot be used"),
+    service_errors.InvalidSearch: Kind(422, "invalid-search", "The search is out of range"),
+    service_errors.GalleryLocked: Kind(
+        503, "gallery-locked", "Another process holds the gallery", retry_after=1
+    ),
+    service_errors.GalleryUnwritable: Kind(
+        507, "gallery-unwritable", "The gallery cannot be written"
+    ),
+    service_errors.GalleryClosed: Kind(
+        503, "not-ready", "The service is shutting down", retry_after=2
+    ),
+}
+"""Error class -> kind. An error takes the entry of the nearest class it derives from; one with no
+entry is a fault of the service and answered with 500."""
+
+
+class FieldProblemBody(BaseModel):
+    """One field of the request and what is wrong with it."""
+
+    field: str = Field(examples=["k"])
+    message: str = Field(examples=["has to be greater than or equal to 1"])
+
+
+class ProblemBody(BaseModel):
+    """An RFC 9457 problem."""
+
+    type: str = Field(description="a stable URN", examples=["urn:vreid:problem:invalid-request"])
+    title: str
+    status: int
+    detail: str = Field(description="what is wrong here and what to do")
+    instance: str = Field(description="URN of this request")
+    request_id: str = Field(description="the same as the header X-Request-ID")
+    errors: list[FieldProblemBody] | None = Field(default=None, description="the fields at fault")
+
+
+def kind_of(error: errors.VreidError) -> Kind:
+    """Return the kind of the nearest class in the error's ancestry that the table names."""
+    cause = error.cause if isinstance(error, InvalidField) else error
+    for ancestor in type(cause).__mro__:
+        if ancestor in KINDS:
+            return KINDS[ancestor]
+    return UNEXPECTED
+
+
+def fields_of(error: errors.VreidError) -> tuple[FieldProblem, ...]:
+    """Return the fields that the error names."""
+    if isinstance(error, InvalidRequest):
+        return error.problems
+    if isinstance(error, InvalidField):
+        return (FieldProblem(error.field, str(error.cause)),)
+    return ()
+
+
+def problem(
+    kind: Kind, detail: str, request_id: str, fields: Sequence[FieldProblem] = ()
+) -> Response:
+    """Return the response for one problem."""
+    body: dict[str, Any] = {
+        "type": kind.type,
+        "title": kind.title,
+        "status": kind.status,
+        "detail": detail,
+        "instance": f"urn:vreid:request:{request_id}",
+        "request_id": request_id,
+    }
+    if fields:
+        body["errors"] = [{"field": one.field, "message": one.message} for one in fields]
+    headers = {} if kind.retry_after is None else {"Retry-After": str(kind.retry_after)}
+    if kind.closes:
+        headers["Connection"] = "close"
+    # Text that a client sent may hold lone surrogates; ASCII escapes carry them.
+    return Response(json.dumps(body), kind.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def unexpected_problem(request_id: str) -> Response:
+    """Return the response for an error that nobody expected; the log holds the rest."""
+    return problem(
+        UNEXPECTED,
+        f"an error that was not foreseen; look for {request_id} in the service's log",
+        request_id,
+    )

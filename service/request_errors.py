@@ -1,0 +1,87 @@
+"""What can be wrong with a request, as typed errors.
+
+VreidError
+└── RequestError
+    ├── MalformedBody        the body is not what its Content-Type says
+    ├── UnsupportedBody      a Content-Type that the call does not read
+    ├── BodyTooLarge         more bytes than `limits.request_bytes`
+    ├── BodyTooSlow          the body did not arrive within `body_timeout`
+    ├── InvalidRequest       fields that are unknown, missing or out of range, each named
+    ├── InvalidField         one field whose content was refused by another room
+    ├── Overloaded           more requests than the service holds at a time
+    └── NotReady             the bundle, the engine or the gallery cannot answer
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.errors import ServiceError
+from vreid.errors import VreidError
+
+
+class RequestError(ServiceError):
+    """A request that cannot be answered as it was sent."""
+
+
+class MalformedBody(RequestError):
+    """The body is not what its Content-Type says."""
+
+
+class UnsupportedBody(RequestError):
+    """The Content-Type is none that the call reads."""
+
+
+class BodyTooLarge(RequestError):
+    """The body has more bytes than the service accepts."""
+
+
+class BodyTooSlow(RequestError):
+    """The body did not arrive in time."""
+
+
+class Overloaded(RequestError):
+    """More requests are in flight than the service holds at a time."""
+
+
+class NotReady(RequestError):
+    """A part that the service needs cannot answer now."""
+
+
+class UnknownThumbnail(RequestError):
+    """The record has no picture of this modality."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """One field of a request and what is wrong with it."""
+
+    field: str
+    message: str
+
+
+class InvalidRequest(RequestError):
+    """Fields that are unknown, missing or out of range.
+
+    Attributes:
+        problems: one entry per field, in the order of the request.
+    """
+
+    def __init__(self, problems: Sequence[FieldProblem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(f"{problem.field}: {problem.message}" for problem in problems))
+
+
+class InvalidField(RequestError):
+    """A field whose content another room refused, such as an image that cannot be decoded.
+
+    Attributes:
+        field: the field's name as the client wrote it.
+        cause: the error of the other room; it decides the problem's type and status.
+    """
+
+    def __init__(self, field: str, cause: VreidError) -> None:
+        self.field = field
+        self.cause = cause
+        super().__init__(f"{field}: {cause}")

@@ -1,0 +1,182 @@
+"""From a request's bytes to the input model of its call, out of a form or a JSON document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import pydantic_core
+
+from service.inputs import CompareInput, EmbedInput, EnrolInput, Input, SearchInput, SearchOptions
+from service.multipart import Part, parse_multipart
+from service.request_errors import FieldProblem, InvalidRequest, MalformedBody, UnsupportedBody
+from service.validation import Location, validate
+from vreid.errors import NoModality
+from vreid.modality import MODALITIES
+
+FORM = "multipart/form-data"
+DOCUMENT = "application/json"
+
+IMAGE_FIELDS = tuple(modality.value for modality in MODALITIES)
+SAMPLE_FIELDS = (*IMAGE_FIELDS, "tir_palette")
+JSON_FIELDS = ("filter", "attributes")
+
+Model = TypeVar("Model", bound=Input)
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[Model]):
+    """A validated input, and whether it came as a form, which decides how fields are called."""
+
+    value: Model
+    is_form: bool
+
+
+def read_embed(body: bytes, content_type: str) -> Reading[EmbedInput]:
+    """Read the body of `POST /embed`; a form holds one sample."""
+    return _read(EmbedInput, body, content_type, _embed_document, EMBED_FIELDS)
+
+
+def read_search(body: bytes, content_type: str) -> Reading[SearchInput]:
+    """Read the body of `POST /search`; a form holds one sample or an id."""
+    return _read(SearchInput, body, content_type, _search_document, SEARCH_FIELDS)
+
+
+def read_enrol(body: bytes, content_type: str) -> Reading[EnrolInput]:
+    """Read the body of `POST /gallery`."""
+    return _read(EnrolInput, body, content_type, _enrol_document, ENROL_FIELDS)
+
+
+def read_compare(body: bytes, content_type: str) -> Reading[CompareInput]:
+    """Read the body of `POST /compare`; a form's fields are called a_rgb, b_rgb and so on."""
+    return _read(CompareInput, body, content_type, _compare_document, COMPARE_FIELDS)
+
+
+EMBED_FIELDS = (*SAMPLE_FIELDS, "features", "encoding")
+SEARCH_FIELDS = (*SAMPLE_FIELDS, "id", *SearchOptions.model_fields)
+ENROL_FIELDS = (
+    *SAMPLE_FIELDS,
+    *(name for name in EnrolInput.model_fields if name not in SAMPLE_FIELDS),
+)
+COMPARE_FIELDS = (*(f"{side}_{name}" for side in "ab" for name in SAMPLE_FIELDS), "policy")
+
+
+def _read(
+    model: type[Model],
+    body: bytes,
+    content_type: str,
+    document_of: Callable[[Fields], Fields],
+    form_fields: Iterable[str],
+) -> Reading[Model]:
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type == FORM:
+        fields = _fields(parse_multipart(body, content_type), tuple(form_fields))
+        return Reading(validate(model, document_of(fields), _form_name), is_form=True)
+    if media_type == DOCUMENT:
+        return Reading(validate(model, _document(body)), is_form=False)
+    sent = f"not {media_type}" if media_type else "and the request has no Content-Type"
+    raise UnsupportedBody(f"this call reads {FORM} and {DOCUMENT}, {sent}")
+
+
+def _document(body: bytes) -> object:
+    try:
+        return pydantic_core.from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise MalformedBody(f"the body is not JSON: {error}") from None
+
+
+def _fields(parts: Iterable[Part], allowed: tuple[str, ...]) -> Fields:
+    """Return a form's fields by name: images as bytes, JSON fields decoded, the others as text."""
+    fields: Fields = {}
+    problems: list[FieldProblem] = []
+    for part in parts:
+        if part.name not in allowed:
+            known = ", ".join(allowed)
+            problems.append(FieldProblem(part.name, f"is not known; allowed are {known}"))
+        elif part.name in fields:
+            problems.append(FieldProblem(part.name, "was sent more than once; send it once"))
+        elif part.name.rpartition("_")[2] not in IMAGE_FIELDS:
+            try:
+                fields[part.name] = _text_value(part)
+            except ValueError as error:
+                problems.append(FieldProblem(part.name, str(error)))
+        elif part.content or part.filename != "":
+            fields[part.name] = part.content
+    if problems:
+        raise InvalidRequest(problems)
+    return fields
+
+
+def _text_value(part: Part) -> object:
+    try:
+        text = part.content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError("has to be UTF-8 text") from None
+    if part.name not in JSON_FIELDS:
+        return text
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f'has to be a JSON object, as in {{"camera": "north"}}: {error}') from None
+
+
+def _embed_document(fields: Fields) -> Fields:
+    if not _has_image(fields):
+        raise _no_image()
+    sample, rest = _split_sample(fields)
+    return {"samples": [sample], **rest}
+
+
+def _search_document(fields: Fields) -> Fields:
+    if not _has_image(fields) and "id" not in fields:
+        raise _no_image()
+    sample, rest = _split_sample(fields)
+    return {"samples": [sample], **rest} if sample else rest
+
+
+def _enrol_document(fields: Fields) -> Fields:
+    if not _has_image(fields):
+        raise _no_image()
+    return fields
+
+
+def _compare_document(fields: Fields) -> Fields:
+    sides: Fields = {"a": {}, "b": {}}
+    rest: Fields = {}
+    for name, value in fields.items():
+        side, separator, field = name.partition("_")
+        if separator:
+            sides[side][field] = value
+        else:
+            rest[name] = value
+    for side, sample in sides.items():
+        if not _has_image(sample):
+            raise NoModality(
+                f"sample {side} has no image; send at least one of "
+                + ", ".join(f"{side}_{name}" for name in IMAGE_FIELDS)
+            )
+    return {**sides, **rest}
+
+
+def _has_image(fields: Mapping[str, Any]) -> bool:
+    return any(name in fields for name in IMAGE_FIELDS)
+
+
+def _split_sample(fields: Mapping[str, Any]) -> tuple[Fields, Fields]:
+    sample = {name: value for name, value in fields.items() if name in SAMPLE_FIELDS}
+    rest = {name: value for name, value in fields.items() if name not in SAMPLE_FIELDS}
+    return sample, rest
+
+
+def _form_name(location: Location) -> str:
+    parts = [part for part in location if isinstance(part, str) and part != "samples"]
+    return "_".join(parts) or "form"
+
+
+def _no_image() -> NoModality:
+    return NoModality(
+        "the form has no image; send at least one of the files " + ", ".join(IMAGE_FIELDS)
+    )

@@ -1,0 +1,167 @@
+"""`/gallery`: enrol, page through, read and delete records; their thumbnails."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.answers import EnrolledRecord, GalleryPage, StoredRecord
+from service.bodies import answer_body
+from service.embedder import EmbeddedSamples
+from service.errors import DuplicateRecord, UnknownRecord
+from service.gallery.record import NewRecord, check_id
+from service.indexing.preparation import hash_content
+from service.indexing.source import SourceItem
+from service.indexing.thumbnails import make_thumbnail
+from service.inputs import EnrolInput
+from service.openapi import body_of, problems_of
+from service.presentation import enrolled_record, record_address, stored_record
+from service.query import sent_sample
+from service.request_errors import FieldProblem, InvalidRequest, UnknownThumbnail
+from service.requests import read_enrol
+from service.routes.dependencies import RunningService
+from service.running import Running
+from vreid.modality import Modality
+from vreid.sample import Sample
+
+router = APIRouter(prefix="/gallery", tags=["gallery"])
+
+
+class PageParameters(BaseModel):
+    """Which page of the gallery is wanted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cursor: str | None = Field(default=None, description="`next_cursor` of the page before")
+    limit: int = Field(default=100, ge=1, description="records on the page")
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Enrol a sighting",
+    response_model=EnrolledRecord,
+    openapi_extra=body_of("EnrolInput"),
+    responses=problems_of(400, 409, 413, 415, 422, 503, 507),
+)
+async def enrol(request: Request, running: RunningService) -> Response:
+    """When this answers 201, the record is on the disk and can be found."""
+    return await answer_body(
+        request, running, enrol_body, 201, lambda record: record_address(record.id)
+    )
+
+
+def enrol_body(running: Running, body: bytes, content_type: str) -> EnrolledRecord:
+    """Embed a sighting and store it; may block.
+
+    Raises:
+        RequestError: the body or a field is at fault.
+        GalleryError: the record cannot be stored, or its id is taken.
+        EngineError: the engine failed.
+    """
+    reading = read_enrol(body, content_type)
+    asked = reading.value
+    sample = sent_sample(asked, "")
+    refuse_taken_id(running, asked.id)
+    embedded = running.embedder.embed([sample])
+    record = running.gallery.add(
+        NewRecord(
+            features=embedded.features[0],
+            mask=embedded.mask[0],
+            id=asked.id,
+            identity=asked.identity,
+            camera=asked.camera,
+            scene=asked.scene,
+            captured_at=asked.captured_at,
+            attributes=asked.attributes,
+            content_hash=content_hash(asked),
+            thumbnails=thumbnails_of(running, embedded),
+        )
+    )
+    return enrolled_record(record, embedded.warnings[0])
+
+
+def thumbnails_of(running: Running, embedded: EmbeddedSamples) -> dict[Modality, bytes]:
+    """Return a JPEG of each image of the first sample."""
+    preprocessing = running.bundle.manifest.preprocessing
+    return {
+        modality: make_thumbnail(pixels, modality, preprocessing)
+        for modality, pixels in embedded.pixels[0].items()
+    }
+
+
+def content_hash(asked: EnrolInput) -> str:
+    """Return the hash by which `vreid index` recognises what was enrolled over HTTP."""
+    images = asked.by_modality()
+    sample = Sample(images, asked.identity, asked.camera, asked.scene, asked.captured_at)
+    return hash_content(SourceItem("", sample, asked.id), sample, images)
+
+
+def refuse_taken_id(running: Running, record_id: str | None) -> None:
+    """Refuse an id that is taken before anything is embedded; storing decides in the end.
+
+    Raises:
+        InvalidRecord: the id has characters that an id cannot have.
+        DuplicateRecord: a record has it.
+    """
+    if record_id is None:
+        return
+    check_id(record_id)
+    try:
+        running.gallery.get(record_id)
+    except UnknownRecord:
+        return
+    raise DuplicateRecord([record_id])
+
+
+@router.get(
+    "",
+    summary="Page through the gallery, oldest record first",
+    responses=problems_of(422, 503),
+)
+def page(running: RunningService, parameters: Annotated[PageParameters, Query()]) -> GalleryPage:
+    """Records that are enrolled meanwhile come on later pages; none appears twice."""
+    most = running.settings.limits.page
+    if parameters.limit > most:
+        raise InvalidRequest([FieldProblem("limit", f"is {parameters.limit}; ask for 1 to {most}")])
+    found = running.gallery.page(parameters.cursor, parameters.limit)
+    return GalleryPage(
+        records=[stored_record(record) for record in found.records],
+        next_cursor=found.next_cursor,
+    )
+
+
+@router.get("/{id}", summary="Read a record", responses=problems_of(404, 503))
+def read(running: RunningService, id: str) -> StoredRecord:
+    """Return what is known about a sighting."""
+    return stored_record(running.gallery.get(id))
+
+
+@router.delete(
+    "/{id}", status_code=204, summary="Delete a record", responses=problems_of(404, 503, 507)
+)
+def delete(running: RunningService, id: str) -> Response:
+    """Delete a record with its features and pictures."""
+    running.gallery.delete(id)
+    return Response(status_code=204)
+
+
+@router.get(
+    "/{id}/images/{modality}",
+    summary="A record's thumbnail",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}}, **problems_of(404, 422, 503)},
+)
+def thumbnail(running: RunningService, id: str, modality: Modality) -> Response:
+    """Return the thumbnail of one modality as JPEG."""
+    jpeg = running.gallery.thumbnail(id, modality)
+    if jpeg is None:
+        raise UnknownThumbnail(
+            f"the record {id!r} has no {modality} picture; its mask and thumbnails say which it has"
+        )
+    # A record never changes its pictures, but its id can be deleted and enrolled again.
+    return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "no-cache"})

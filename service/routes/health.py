@@ -1,0 +1,23 @@
+"""`/health/live` and `/health/ready`: the two probes."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from service.answers import HealthAnswer
+from service.openapi import problems_of
+from service.routes.dependencies import RunningService
+
+router = APIRouter(prefix="/health", tags=["health"])
+
+
+@router.get("/live", summary="Does the process answer?")
+async def live() -> HealthAnswer:
+    """Answer as long as the event loop runs; a failure means restart."""
+    return HealthAnswer(status="live", checks={})
+
+
+@router.get("/ready", summary="Can it search?", responses=problems_of(503))
+def ready(running: RunningService) -> HealthAnswer:
+    """Answer 200 only when every part answered just now; a failure means send no requests."""
+    return HealthAnswer(status="ready", checks=running.check_ready())

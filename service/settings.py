@@ -1,0 +1,185 @@
+"""The service's settings: command line over environment (`VREID_`) over defaults."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from vreid.errors import ConfigurationError
+
+PREFIX = "VREID_"
+SHIPPED_BUNDLE = Path(__file__).parent / "demo" / "bundle"
+
+
+def data_directory() -> Path:
+    """Return where this user's galleries are kept: `$XDG_DATA_HOME/vreid`."""
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "vreid"
+
+
+def default_gallery() -> Path:
+    """Return the gallery that is served when none is named."""
+    return data_directory() / "gallery"
+
+
+class Limits(BaseModel):
+    """What one request may ask for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    request_bytes: int = Field(
+        default=64 * 2**20,
+        ge=1024,
+        description="bytes of a request's body; more is answered with 413",
+    )
+    image_bytes: int = Field(default=20 * 2**20, ge=1024, description="bytes of one encoded image")
+    image_pixels: int = Field(
+        default=50_000_000, ge=1024, description="pixels that an image may declare"
+    )
+    samples: int = Field(default=64, ge=1, description="samples in one request")
+    k: int = Field(default=1000, ge=1, le=9999, description="results of one search")
+    page: int = Field(default=500, ge=1, le=1000, description="records on one page of the gallery")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, with its default.
+
+    `VREID_PORT=9000` sets `port`; `VREID_LIMITS__K=50` sets `limits.k`.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    bundle: Path = Field(default=SHIPPED_BUNDLE, description="directory of the model bundle")
+    gallery: Path = Field(default_factory=default_gallery, description="directory of the gallery")
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(
+        default=8000, ge=0, le=65535, description="port to listen on; 0 takes a free one"
+    )
+    allow_open: bool = Field(
+        default=False, description="listen beyond this machine although there are no API keys"
+    )
+    engine: str = Field(default="auto", description="auto, onnxruntime-cpu or onnxruntime-cuda")
+    threads: int | None = Field(
+        default=None,
+        ge=1,
+        description="threads of the engine; default: CPU affinity and cgroup quota",
+    )
+    workers: int = Field(
+        default=2,
+        ge=1,
+        le=256,
+        description="requests that decode, embed or search at the same moment",
+    )
+    pending: int = Field(
+        default=32,
+        ge=1,
+        description="requests held at a time, running or waiting; more are told 503",
+    )
+    body_timeout: float = Field(default=30.0, gt=0, description="seconds for a body to arrive")
+    refresh_interval: float = Field(
+        default=0.5,
+        gt=0,
+        description="seconds between looks at what other processes added to the gallery",
+    )
+    drain_timeout: int = Field(
+        default=20, ge=1, description="seconds that requests get to finish after SIGTERM"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="the least that is worth a log line"
+    )
+    false_accept_rate: float = Field(
+        default=0.001, gt=0, lt=1, description="operating point of the verdict in /compare"
+    )
+    limits: Limits = Field(default_factory=Limits, description="limits of one request")
+
+
+def load_settings(overrides: Mapping[str, Any]) -> Settings:
+    """Read the settings and check them against each other.
+
+    Args:
+        overrides: values from the command line by field name; None means not given.
+
+    Raises:
+        ConfigurationError: a value is out of range, or the host is open to others without keys.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        raise ConfigurationError("; ".join(_sentences(error))) from error
+    check_exposure(settings)
+    return settings
+
+
+def effective_values(settings: Settings) -> list[tuple[str, str, str]]:
+    """Return (variable, value, description) of every setting, in the order of their definition."""
+    return list(_values(settings, PREFIX))
+
+
+def check_exposure(settings: Settings) -> None:
+    """Refuse to listen beyond this machine unless that was asked for in so many words.
+
+    Raises:
+        ConfigurationError: the host is no loopback address and `allow_open` is off.
+    """
+    if settings.allow_open or is_loopback(settings.host):
+        return
+    raise ConfigurationError(
+        f"refusing to listen on {settings.host}: there are no API keys, so whoever reaches this "
+        "address could read and delete the gallery; listen on 127.0.0.1, or say --allow-open "
+        f"({PREFIX}ALLOW_OPEN=1) where the network itself decides who may connect"
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether `host` can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Return the `VREID_` variables that no setting reads, sorted: most are typing errors."""
+    known = set(_variables(Settings, PREFIX))
+    return sorted(
+        name
+        for name in environment
+        if name.upper().startswith(PREFIX) and name.upper() not in known
+    )
+
+
+def _variables(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        variable = prefix + name.upper()
+        yield variable
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _variables(field.annotation, variable + "__")
+
+
+def _values(model: BaseModel, prefix: str) -> Iterator[tuple[str, str, str]]:
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        if isinstance(value, BaseModel):
+            yield from _values(value, f"{prefix}{name.upper()}__")
+        else:
+            shown = "" if value is None else str(value)
+            yield prefix + name.upper(), shown, field.description or ""
+
+
+def _sentences(error: ValidationError) -> Iterator[str]:
+    for entry in error.errors():
+        location = [str(part) for part in entry["loc"]]
+        variable = PREFIX + "__".join(location).upper()
+        message = entry["msg"][0].lower() + entry["msg"][1:]
+        yield f"setting {'.'.join(location)} ({variable}): {message}, got {entry['input']!r}"
