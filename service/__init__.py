@@ -1,1 +1,4 @@
-"""The service: gallery, offline indexing, HTTP. It reads bundles through `vreid` and never imports torch."""
+"""The service: gallery, offline indexing, HTTP.
+
+It reads bundles through `vreid` and never imports torch.
+"""

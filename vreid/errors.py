@@ -28,10 +28,6 @@ do next; the command line prints it as it is and the service puts it into the pr
 """
 
 
-# The names say what is wrong with what; an Error at the end would add nothing.
-# ruff: noqa: N818
-
-
 class VreidError(Exception):
     """Base of every error that vreid raises on purpose."""
 

@@ -1,0 +1,74 @@
+# `make demo` and `make test` do all set-up by themselves; `make` lists the rest.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check \
+	--constraint constraints.txt
+
+SERVICE_EXTRAS := service,cpu
+ALL_EXTRAS := service,cpu,train,export,dev
+SYSTEM_PACKAGES := redis-server buildah runc debootstrap
+
+# Where everything is installed, the demo needs no second look.
+SERVICE_INSTALLED := $(VENV)/.installed-service
+ALL_INSTALLED := $(VENV)/.installed-all
+
+TARGET ?= cpu
+TAG ?= vreid:$(TARGET)
+
+.PHONY: help demo demo-once test lint types unit system-packages environment image image-test lock clean
+
+help: ## List the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: $(SERVICE_INSTALLED) ## Search the sample gallery, then serve it until Ctrl-C; without a terminal, search and end
+	@if [ -t 0 ]; then exec $(BIN)/vreid demo; else exec $(BIN)/vreid demo --once; fi
+
+demo-once: $(SERVICE_INSTALLED) ## Search the sample gallery and end
+	@$(BIN)/vreid demo --once
+
+test: system-packages environment lint types image-test unit ## Everything that CI runs
+
+lint: $(ALL_INSTALLED) ## Lint and check the formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(ALL_INSTALLED) ## Check the types
+	$(BIN)/mypy
+
+unit: $(ALL_INSTALLED) ## Run pytest; choose tests with ARGS="..."
+	$(BIN)/python -m pytest $(ARGS)
+
+system-packages: ## Install the Debian packages that tests need, where they are absent
+	@deploy/setup/system-packages.sh $(SYSTEM_PACKAGES)
+
+environment: $(ALL_INSTALLED) ## Install everything into .venv
+
+$(BIN)/python:
+	deploy/setup/environment.sh $(PYTHON) $(VENV)
+
+$(SERVICE_INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) --editable '.[$(SERVICE_EXTRAS)]'
+	@touch $@
+
+$(ALL_INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) --editable '.[$(ALL_EXTRAS)]'
+	@touch $(SERVICE_INSTALLED) $@
+
+image: ## Build the image TARGET (cpu, gpu) as TAG, with docker or else buildah
+	deploy/image/build.sh $(TARGET) $(TAG)
+
+image-test: system-packages $(SERVICE_INSTALLED) ## Build the image on a debootstrap base and search in it, without an engine or a registry
+	deploy/image/test.sh $(BIN)/python
+
+lock: ## Resolve the newest versions into constraints.txt
+	deploy/setup/lock.sh $(PYTHON)
+
+clean: ## Remove the environment and everything built
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
