@@ -1,0 +1,1 @@
+"""From a trained checkpoint to a bundle: checked ONNX files, a manifest and a model card."""

@@ -1,0 +1,295 @@
+"""The whole way from a checkpoint to a bundle, each step a function of plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from export.branch_graph import branch_graphs, file_name, serialise
+from export.bundle_writer import require_free, staged_directory
+from export.compact_weights import StoredWeight, compact
+from export.model_card import CARD_NAME, render_model_card
+from export.parity import (
+    BranchParity,
+    Embed,
+    check_graph,
+    compare,
+    graph_embed,
+    summary,
+    torch_embed,
+)
+from export.provenance import describe_checkpoint
+from export.reference_images import ReferenceImages, reference_images
+from export.tolerances import (
+    COMPACT_TIE,
+    TIE,
+    require_close_to_float32,
+    require_engine_runs_the_files,
+    require_same_as_torch,
+    require_same_map,
+)
+from export.validation import (
+    EmbeddedSets,
+    embed_validation,
+    load_validation,
+    mean_average_precisions,
+    validation_figures,
+    validation_samples,
+)
+from training.checkpoint import load_model
+from training.data import Dataset
+from training.model import CCNet
+from vreid.bundle import Bundle, describe_file, write_manifest
+from vreid.engines import BranchEngine, open_engine
+from vreid.manifest import Manifest, compute_fingerprint
+from vreid.modality import MODALITIES, Modality
+from vreid.preprocessing import Preprocessing
+
+WeightStorage = Literal["float32", "compact"]
+
+Graphs = Mapping[Modality, onnx.ModelProto]
+
+PRECISION = "fp32"
+"""The precision of the computation. Compact weights are stored in fewer bits and computed with in
+float32 all the same."""
+
+KEPT_PRECISE = ("branch.middle.", "branch.neck.")
+"""Parts of a branch whose weights never become 8-bit integers: the unit in its middle decides the
+scale of everything after it, the neck is the last word."""
+
+ENGINE = "onnxruntime-cpu"
+
+DEFAULT_VERSION = "1.0.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a bundle is called and what its branches take."""
+
+    name: str
+    version: str
+    preprocessing: Preprocessing
+
+
+def export_bundle(
+    checkpoint: Path,
+    out: Path,
+    *,
+    name: str | None = None,
+    version: str = DEFAULT_VERSION,
+    weights: WeightStorage = "float32",
+    validation: Sequence[tuple[str, Path]] = (),
+    licences: Mapping[str, str] | None = None,
+    force: bool = False,
+) -> Bundle:
+    """Write a checkpoint as a bundle; a check that fails writes nothing.
+
+    Args:
+        checkpoint: a run, its checkpoint directory, or the weights file in it.
+        out: the bundle's directory, made by this function.
+        name: of the model; the training configuration's name when None.
+        version: of the model.
+        weights: how weights are stored, see `export.compact_weights`.
+        validation: data sets as (name, folder or file): parity is checked on their images, and
+            metrics, calibration and the automatic policy come from them.
+        licences: terms of the training data by source name, for the model card.
+        force: replace a bundle that is already at ``out``.
+
+    Raises:
+        OutputExistsError: ``out`` holds something that must not be replaced.
+        CheckpointError: the checkpoint cannot be read.
+        GraphError, ParityError: a branch cannot be written, or doesn't compute what it should.
+        ValidationDataError, DatasetError: the validation data cannot be used.
+    """
+    require_free(out, force)
+    datasets = load_validation(validation)
+    network, config = load_model(checkpoint)
+    identity = Identity(name or config.name, version, config.preprocessing.build())
+    references = reference_images(validation_samples(datasets), identity.preprocessing)
+    return write_checked_bundle(
+        out,
+        identity,
+        network,
+        branch_graphs(network, identity.preprocessing),
+        weights=weights,
+        datasets=datasets,
+        references=references,
+        provenance=describe_checkpoint(checkpoint, licences or {}),
+        force=force,
+    )
+
+
+def write_checked_bundle(
+    out: Path,
+    identity: Identity,
+    network: CCNet,
+    graphs: Graphs,
+    *,
+    weights: WeightStorage,
+    datasets: Mapping[str, Dataset],
+    references: ReferenceImages,
+    provenance: Mapping[str, Any],
+    force: bool = False,
+) -> Bundle:
+    """Check the graphs of a network, measure them and write them; errors as `export_bundle`."""
+    parity = {"torch": summary(check_against_torch(network, graphs, references))}
+    files, stored = store(graphs, weights, references)
+    if weights == "compact":
+        compact_parity = check_against_float32(
+            graphs, files, references, by_best_match=not datasets
+        )
+        parity["float32"] = summary(compact_parity)
+    with staged_directory(out, force) as directory:
+        manifest = _write_files(directory, identity, network.feature_size, files)
+        engine = open_engine(Bundle.load(directory), ENGINE)
+        require_engine_runs_the_files(engine.run, files, references.images)
+        embedded = _embed(datasets, manifest, engine)
+        figures = validation_figures(embedded)
+        measured = {
+            "validation": figures.metrics,
+            "auto_policy_map": figures.auto_policy.mean_average_precision,
+            "parity": parity,
+        }
+        if weights == "compact":
+            before = mean_average_precisions(_embed(datasets, manifest, _GraphEngine(graphs)))
+            after = mean_average_precisions(embedded)
+            require_same_map(before, after)
+            measured["compact_map"] = {"float32": before, "compact": after}
+        manifest = replace(
+            manifest,
+            provenance={
+                **provenance,
+                "weights": {"storage": weights, **_storage_summary(stored)},
+                "parity_images": {
+                    modality.value: {"real": real, "drawn": len(references.images[modality]) - real}
+                    for modality, real in references.real.items()
+                },
+            },
+            metrics=measured,
+            calibration=figures.calibration,
+            auto_policy=figures.auto_policy.policy,
+        )
+        write_manifest(directory, manifest)
+        (directory / CARD_NAME).write_text(render_model_card(manifest), encoding="utf-8")
+        Bundle.load(directory)
+    return Bundle.load(out)
+
+
+def check_against_torch(
+    network: CCNet, graphs: Graphs, references: ReferenceImages
+) -> list[BranchParity]:
+    """Measure every graph against its branch; raises ParityError at the first that differs."""
+    found = []
+    for modality, graph in graphs.items():
+        check_graph(graph, modality)
+        branch = torch_embed(network.branch(modality))
+        parity = compare(modality, branch, graph_embed(graph), references.images[modality], TIE)
+        require_same_as_torch(parity)
+        found.append(parity)
+    return found
+
+
+def store(
+    graphs: Graphs, weights: WeightStorage, references: ReferenceImages
+) -> tuple[dict[Modality, onnx.ModelProto], dict[Modality, list[StoredWeight]]]:
+    """The graphs as they will be written, and what became of each weight that changed."""
+    if weights == "float32":
+        return dict(graphs), {}
+    compacted = {
+        modality: compact(graph, references.images[modality], KEPT_PRECISE)
+        for modality, graph in graphs.items()
+    }
+    return (
+        {modality: graph for modality, (graph, _) in compacted.items()},
+        {modality: stored for modality, (_, stored) in compacted.items()},
+    )
+
+
+def check_against_float32(
+    graphs: Graphs, compacted: Graphs, references: ReferenceImages, by_best_match: bool
+) -> list[BranchParity]:
+    """Measure every compact graph against the float32 one; raises ParityError."""
+    found = []
+    for modality, graph in compacted.items():
+        check_graph(graph, modality)
+        parity = compare(
+            modality,
+            graph_embed(graphs[modality]),
+            graph_embed(graph),
+            references.images[modality],
+            COMPACT_TIE,
+        )
+        require_close_to_float32(parity, by_best_match)
+        found.append(parity)
+    return found
+
+
+class _GraphEngine:
+    """Graphs in memory behind the protocol that runs a bundle."""
+
+    name = ENGINE
+    precision = PRECISION
+
+    def __init__(self, graphs: Graphs) -> None:
+        self._branches: dict[Modality, Embed] = {
+            modality: graph_embed(graph) for modality, graph in graphs.items()
+        }
+
+    def run(self, modality: Modality, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._branches[modality](images)
+
+
+def _embed(
+    datasets: Mapping[str, Dataset], manifest: Manifest, engine: BranchEngine
+) -> EmbeddedSets:
+    return embed_validation(datasets, manifest.preprocessing, engine, manifest.feature_size)
+
+
+def _write_files(
+    directory: Path, identity: Identity, feature_size: int, graphs: Graphs
+) -> Manifest:
+    """Write the network files and a manifest that an engine can open, its figures still missing."""
+    for modality in MODALITIES:
+        (directory / file_name(modality)).write_bytes(serialise(graphs[modality]))
+    files = {modality: describe_file(directory, file_name(modality)) for modality in MODALITIES}
+    manifest = Manifest(
+        name=identity.name,
+        version=identity.version,
+        modalities=MODALITIES,
+        feature_size=feature_size,
+        preprocessing=identity.preprocessing,
+        files={PRECISION: files},
+        precision=PRECISION,
+        fingerprint=compute_fingerprint(
+            {modality: entry.sha256 for modality, entry in files.items()},
+            identity.preprocessing,
+            feature_size,
+        ),
+    )
+    write_manifest(directory, manifest)
+    return manifest
+
+
+def _storage_summary(stored: Mapping[Modality, Sequence[StoredWeight]]) -> dict[str, Any]:
+    """How many weights are stored how, and the worst relative error, by modality."""
+    return {
+        "branches": {
+            modality.value: {
+                storage: {
+                    "tensors": len(chosen),
+                    "bytes": sum(weight.bytes for weight in chosen),
+                    "worst_relative_error": max(weight.relative_error for weight in chosen),
+                    "worst": max(chosen, key=lambda weight: weight.relative_error).name,
+                }
+                for storage in ("int8", "float16")
+                if (chosen := [weight for weight in weights if weight.storage == storage])
+            }
+            for modality, weights in stored.items()
+        }
+    }

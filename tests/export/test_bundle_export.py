@@ -1,0 +1,203 @@
+"""From a checkpoint to a bundle that the service can serve; a failed check writes nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import onnx
+import pytest
+from click.testing import CliRunner, Result
+from onnx import numpy_helper
+
+from export.branch_graph import branch_graph, serialise
+from export.bundle_export import Identity, write_checked_bundle
+from export.cli import export
+from export.errors import OutputExistsError, ParityError, ValidationDataError
+from export.parity import torch_embed
+from export.reference_images import ReferenceImages
+from export.tolerances import MIN_COSINE
+from tests.export.small_run import PREPROCESSING, SIDE, Images, write_msvr310
+from training.checkpoint import load_model
+from training.data import load_dataset
+from training.model import CCNet
+from vreid.bundle import Bundle
+from vreid.calibration import shared_key
+from vreid.engines import open_engine
+from vreid.fusion import l2_normalise
+from vreid.modality import MODALITIES, Modality
+
+Graphs = dict[Modality, onnx.ModelProto]
+
+
+def written(
+    out: Path, network: CCNet, graphs: Graphs, images: Images, tree: Path | None = None
+) -> Bundle:
+    """A compact bundle straight from traced graphs."""
+    return write_checked_bundle(
+        out,
+        Identity("tested", "1", PREPROCESSING),
+        network,
+        graphs,
+        weights="compact",
+        datasets={} if tree is None else {"msvr310": load_dataset("msvr310", tree)},
+        references=ReferenceImages(images, dict.fromkeys(MODALITIES, 0)),
+        provenance={},
+    )
+
+
+def test_the_command_writes_a_bundle_and_says_what(command: Result, bundle: Bundle) -> None:
+    assert {path.name for path in bundle.path.iterdir()} == {
+        "rgb.onnx",
+        "nir.onnx",
+        "tir.onnx",
+        "manifest.json",
+        "MODEL_CARD.md",
+    }
+    assert bundle.fingerprint in command.output
+    assert "msvr310: mAP" in command.output
+    assert (bundle.manifest.name, bundle.manifest.version) == ("tested", "2.1.0")
+    assert bundle.manifest.preprocessing == PREPROCESSING
+
+
+def test_its_engine_gives_the_features_of_the_trained_network(
+    bundle: Bundle, network: CCNet, images: Images
+) -> None:
+    engine = open_engine(bundle, "onnxruntime-cpu", threads=1)
+    for modality in MODALITIES:
+        expected = torch_embed(network.branch(modality))(images[modality][:8])
+        found = engine.run(modality, images[modality][:8])
+        cosines = (l2_normalise(expected.astype(float)) * l2_normalise(found.astype(float))).sum(1)
+        assert cosines.min() > MIN_COSINE
+
+
+def test_the_same_checkpoint_gives_the_same_file(bundle: Bundle, checkpoint: Path) -> None:
+    again, _ = load_model(checkpoint)
+    graph = branch_graph(again.branch(Modality.NIR), SIDE, SIDE)
+    assert bundle.file(Modality.NIR).read_bytes() == serialise(graph)
+
+
+def test_the_manifest_tells_where_the_model_comes_from_and_no_folder(
+    bundle: Bundle, checkpoint: Path, tree: Path
+) -> None:
+    provenance = bundle.manifest.provenance
+    assert provenance["training"]["seed"] == 7
+    assert provenance["training"]["sources"]["synthetic"]["dataset"] == "msvr310"
+    assert provenance["identities"] == {"synthetic": 5}
+    assert provenance["epochs_trained"] == 3
+    assert provenance["licences"]["data"] == {"synthetic": "made for tests"}
+    assert {"torch", "timm", "onnx", "onnxruntime"} <= provenance["versions"].keys()
+    assert provenance["weights"]["storage"] == "float32"
+    assert {one["real"] for one in provenance["parity_images"].values()} == {24}
+    text = json.dumps(bundle.manifest.to_json()) + (bundle.path / "MODEL_CARD.md").read_text()
+    for folder in (checkpoint, tree, bundle.path, Path(__file__).parents[2]):
+        assert str(folder) not in text
+    assert "private" not in text
+
+
+def test_the_manifest_holds_what_validation_measured(bundle: Bundle) -> None:
+    figures = bundle.manifest.metrics["validation"]["msvr310"]
+    assert set(figures["subsets"]) == {"R", "N", "T", "R+N", "R+T", "N+T", "R+N+T"}
+    assert figures["all"]["queries"] == 24
+    assert 0 < figures["all"]["mAP"] <= 1
+    assert bundle.manifest.calibration is not None
+    assert bundle.manifest.calibration.covers([shared_key(MODALITIES)])
+    policies = bundle.manifest.metrics["auto_policy_map"]
+    assert bundle.manifest.auto_policy == max(policies, key=policies.__getitem__)
+
+
+def test_every_figure_of_the_model_card_stands_in_the_manifest(bundle: Bundle) -> None:
+    card = (bundle.path / "MODEL_CARD.md").read_text()
+    figures = bundle.manifest.metrics["validation"]["msvr310"]
+    shown = re.search(r"\| R\+N\+T \| ([\d.]+) % \| ([\d.]+) % ", card)
+    assert shown is not None
+    assert float(shown[1]) == pytest.approx(100 * figures["subsets"]["R+N+T"]["mAP"], abs=0.06)
+    assert float(shown[2]) == pytest.approx(100 * figures["subsets"]["R+N+T"]["rank1"], abs=0.06)
+    for heading in ("Intended use", "Training", "Measured", "Limits", "Licences", "Export"):
+        assert f"\n## {heading}" in card
+    assert bundle.fingerprint in card
+    assert "Not for identifying or tracking people" in card
+
+
+def test_compact_weights_make_another_smaller_model_with_the_same_answers(
+    bundle: Bundle, network: CCNet, graphs: Graphs, images: Images, tree: Path, tmp_path: Path
+) -> None:
+    small = written(tmp_path / "compact", network, graphs, images, tree)
+    for modality in MODALITIES:
+        assert small.file(modality).stat().st_size < 0.3 * bundle.file(modality).stat().st_size
+    assert small.fingerprint != bundle.fingerprint
+    assert small.manifest.precision == bundle.manifest.precision
+    assert small.manifest.provenance["weights"]["branches"]["rgb"]["int8"]["tensors"] > 15
+    compared = small.manifest.metrics["compact_map"]
+    assert compared["float32"]["msvr310"] - compared["compact"]["msvr310"] <= 0.005
+    assert "Weights are stored compactly" in (small.path / "MODEL_CARD.md").read_text()
+
+
+def test_a_failed_check_writes_nothing(
+    network: CCNet, graphs: Graphs, images: Images, tmp_path: Path
+) -> None:
+    sabotaged = onnx.ModelProto()
+    sabotaged.CopyFrom(graphs[Modality.NIR])
+    weight = next(t for t in sabotaged.graph.initializer if list(t.dims) == [32, 3, 3, 3])
+    weight.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(weight), weight.name))
+    with pytest.raises(ParityError, match="the nir branch at batch 1") as found:
+        written(tmp_path / "bundle", network, {**graphs, Modality.NIR: sabotaged}, images)
+    assert found.value.modality is Modality.NIR
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_check_that_fails_after_the_files_are_staged_writes_nothing_either(
+    network: CCNet, graphs: Graphs, images: Images, tree: Path, tmp_path: Path
+) -> None:
+    """Validation data whose images are gone is noticed only when they are embedded."""
+    broken = write_msvr310(tmp_path / "data")
+    dataset = load_dataset("msvr310", broken)
+    for picture in (broken / "query3").rglob("*.jpg"):
+        picture.write_bytes(b"")
+    with pytest.raises(Exception, match="0 bytes"):
+        write_checked_bundle(
+            tmp_path / "bundle",
+            Identity("tested", "1", PREPROCESSING),
+            network,
+            graphs,
+            weights="float32",
+            datasets={"msvr310": dataset},
+            references=ReferenceImages(images, dict.fromkeys(MODALITIES, 0)),
+            provenance={},
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_without_validation_data_the_card_says_that_nothing_was_measured(
+    network: CCNet, graphs: Graphs, images: Images, tmp_path: Path
+) -> None:
+    bundle = written(tmp_path / "bundle", network, graphs, images)
+    assert bundle.manifest.calibration is None
+    assert bundle.manifest.auto_policy == "shared"
+    assert "nothing was measured" in (bundle.path / "MODEL_CARD.md").read_text()
+
+
+def test_an_existing_bundle_is_refused_before_any_work(bundle: Bundle, checkpoint: Path) -> None:
+    arguments = [str(checkpoint), "--out", str(bundle.path)]
+    result = CliRunner().invoke(export, arguments)
+    assert isinstance(result.exception, OutputExistsError)
+    bundle.verify_files()
+
+
+def test_a_validation_set_given_twice_is_refused(
+    checkpoint: Path, tree: Path, tmp_path: Path
+) -> None:
+    arguments = [str(checkpoint), "--out", str(tmp_path / "bundle")]
+    arguments += ["--validate", f"msvr310={tree}", "--data", "msvr310", "--root", str(tree)]
+    result = CliRunner().invoke(export, arguments)
+    assert isinstance(result.exception, ValidationDataError)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("given", [["--data", "msvr310"], ["--validate", "msvr310"]])
+def test_half_an_option_is_a_usage_error(
+    checkpoint: Path, tmp_path: Path, given: list[str]
+) -> None:
+    result = CliRunner().invoke(export, [str(checkpoint), "--out", str(tmp_path / "b"), *given])
+    assert result.exit_code == 2
