@@ -39,6 +39,7 @@ def describe_checkpoint(checkpoint: Path, licences: Mapping[str, str]) -> dict[s
         "checkpoint_sha256": file_sha256(directory / MODEL),
         "training": portable_config(config),
         "epochs_trained": description.position.epoch,
+        "started_from_weights_sha256": description.started_from,
         "identities": identities_by_source(description.identities, config),
         "licences": {
             "data": {source: licences.get(source, NOT_STATED) for source in config.sources},

@@ -1,0 +1,65 @@
+"""Drawing held-out identities, and the split that the repository keeps."""
+
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from training.data import load_dataset
+from training.data.load import SPLITS
+from training.data.manifest_rows import read_manifest
+from training.data.split import draw_split, read_split
+from training.data.split_command import command
+from vreid.modality import Modality
+from vreid.sample import Sample
+
+SHARED = Path(os.environ.get("VREID_SHARED", Path(__file__).parents[4] / "shared"))
+PHOTOGRAPHS = SHARED / "data" / "vehicles-two-camera"
+
+needs_photographs = pytest.mark.skipif(
+    not PHOTOGRAPHS.is_dir(), reason=f"the real photographs are not at {PHOTOGRAPHS}"
+)
+
+
+def samples() -> list[Sample]:
+    return [
+        Sample({Modality.RGB: b"-"}, identity=f"{kind}{number}", attributes={"kind": kind})
+        for kind, count in (("car", 20), ("bus", 2))
+        for number in range(count)
+    ]
+
+
+def test_every_kind_gives_its_share_and_at_least_one() -> None:
+    drawn = draw_split(samples(), "kind", 0.2, seed=1)
+    assert {kind: len(held) for kind, held in drawn.items()} == {"bus": 1, "car": 4}
+
+
+def test_the_seed_decides() -> None:
+    assert draw_split(samples(), None, 0.5, seed=1) == draw_split(samples(), None, 0.5, seed=1)
+    assert draw_split(samples(), None, 0.5, seed=1) != draw_split(samples(), None, 0.5, seed=2)
+
+
+@needs_photographs
+def test_the_repositorys_split_is_what_the_command_draws(tmp_path: Path) -> None:
+    arguments = f"{PHOTOGRAPHS / 'manifest.csv'} --by kind --query-camera 1 --gallery-camera 2"
+    out = tmp_path / "split.json"
+    result = CliRunner().invoke(command, [*arguments.split(), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert out.read_text() == (SPLITS / "vehicles_two_camera.json").read_text()
+
+
+@needs_photographs
+def test_the_photographs_hold_81_of_405_identities_out() -> None:
+    dataset = load_dataset("vehicles_two_camera", PHOTOGRAPHS)
+    held_out = read_split(SPLITS / "vehicles_two_camera.json").held_out
+    train = {sample.identity for sample in dataset.train}
+    assert (len(train), len(held_out), len(read_manifest(PHOTOGRAPHS / "manifest.csv"))) == (
+        324,
+        81,
+        810,
+    )
+    assert train.isdisjoint(held_out)
+    assert {sample.camera for sample in dataset.query} == {"1"}
+    assert {sample.camera for sample in dataset.gallery} == {"2"}
+    assert len(dataset.query) == len(dataset.gallery) == 81

@@ -1,0 +1,205 @@
+"""Checkpoints: a directory `checkpoint` of three files, replaced as a whole.
+
+    model.safetensors    the weights to evaluate and export (the moving average where there is one)
+    training_state.pt    what a resumed run needs besides; read with weights_only
+    config.json          configuration, identities of the classifier, position in the run
+
+A new checkpoint is written beside the old one and takes its name by renaming. A crash between the
+two renames leaves the old one under `checkpoint.previous`, where it is found again.
+"""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from training.config import TrainingConfig
+from training.errors import CheckpointError
+from training.model import CCNet
+
+SCHEMA_VERSION = 1
+DIRECTORY = "checkpoint"
+MODEL, STATE, CONFIG = "model.safetensors", "training_state.pt", "config.json"
+
+StateDict = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where the run goes on: the batch to take next."""
+
+    epoch: int = 0
+    batch: int = 0
+
+
+@dataclass(frozen=True)
+class CheckpointDescription:
+    """What config.json holds.
+
+    Attributes:
+        config: the run's configuration.
+        identities: "source/identity" of each column of the classifier.
+        position: where the run goes on; `epoch == config.epochs` when it is complete.
+        started_from: sha256 of the weights of another run that this one began with, if any.
+    """
+
+    config: TrainingConfig
+    identities: tuple[str, ...]
+    position: Position
+    started_from: str | None = None
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """What a resumed run needs besides the evaluated weights.
+
+    Attributes:
+        model: the weights being trained.
+        optimiser: its state dict.
+        random: state of torch's CPU generator.
+        averaged_updates: how often the moving average was updated; None without one.
+    """
+
+    model: StateDict
+    optimiser: dict[str, Any]
+    random: Tensor
+    averaged_updates: int | None
+
+
+def save_checkpoint(
+    run: Path, description: CheckpointDescription, evaluated: StateDict, state: TrainingState
+) -> Path:
+    """Writes a checkpoint into a run's directory; a crash leaves the former one or this one."""
+    final, previous, new = (run / f"{DIRECTORY}{end}" for end in ("", ".previous", ".new"))
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    weights = {name: value.detach().cpu().contiguous() for name, value in evaluated.items()}
+    save_file(weights, new / MODEL)
+    torch.save(vars(state), new / STATE)
+    (new / CONFIG).write_text(json.dumps(_to_json(description), indent=1), encoding="utf-8")
+    for path in (*new.iterdir(), new):
+        _synchronise(path)
+    if final.exists():
+        shutil.rmtree(previous, ignore_errors=True)
+        final.rename(previous)
+    new.rename(final)
+    _synchronise(run)
+    shutil.rmtree(previous, ignore_errors=True)
+    return final
+
+
+def find_checkpoint(path: Path) -> Path:
+    """The checkpoint directory meant by a path: itself, its file, or the run that holds it.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    folder = path.parent if path.is_file() else path
+    parent = folder.parent if folder.name == DIRECTORY else folder
+    for candidate in (folder, folder / DIRECTORY, parent / f"{DIRECTORY}.previous"):
+        if (candidate / CONFIG).is_file():
+            return candidate
+    raise CheckpointError(
+        f"{path} is no checkpoint: expected a directory with {MODEL} and {CONFIG}, or a run that "
+        f"holds one as {DIRECTORY}; `vreid train CONFIG --out RUN` writes it"
+    )
+
+
+def read_description(checkpoint: Path) -> CheckpointDescription:
+    """Reads config.json of a checkpoint directory.
+
+    Raises:
+        CheckpointError: it is damaged or of another schema version.
+    """
+    path = checkpoint / CONFIG
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if document["schema_version"] != SCHEMA_VERSION:
+            raise CheckpointError(
+                f"{path} has schema version {document['schema_version']}, this vreid reads "
+                f"{SCHEMA_VERSION}; use the vreid that wrote it"
+            )
+        return CheckpointDescription(
+            TrainingConfig.from_json(document["config"], str(path)),
+            tuple(document["identities"]),
+            Position(**document["position"]),
+            document.get("started_from"),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} is damaged ({error!r}); take another checkpoint") from error
+
+
+def read_weights(checkpoint: Path) -> StateDict:
+    """Reads the evaluated weights of a checkpoint directory.
+
+    Raises:
+        CheckpointError: the file is absent or damaged.
+    """
+    try:
+        return load_file(checkpoint / MODEL)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(
+            f"{checkpoint / MODEL} cannot be read ({error}); take another checkpoint"
+        ) from error
+
+
+def read_state(checkpoint: Path) -> TrainingState:
+    """Reads training_state.pt of a checkpoint directory.
+
+    Raises:
+        CheckpointError: the file is absent or damaged.
+    """
+    path = checkpoint / STATE
+    try:
+        return TrainingState(**torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:
+        raise CheckpointError(
+            f"{path} cannot be read ({error}); train again without --resume"
+        ) from error
+
+
+def load_model(path: Path) -> tuple[CCNet, TrainingConfig]:
+    """Loads the model of a checkpoint, in evaluation mode, with its configuration.
+
+    Args:
+        path: a run, its checkpoint directory, or the model.safetensors in it.
+
+    Raises:
+        CheckpointError: there is no checkpoint, or its weights do not fit its configuration.
+    """
+    checkpoint = find_checkpoint(path)
+    description = read_description(checkpoint)
+    settings = description.config.model
+    model = CCNet(settings.backbone, len(description.identities), settings.normalisation)
+    try:
+        model.load_state_dict(read_weights(checkpoint))
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"{checkpoint}: the weights are not those of its configuration ({error})"
+        ) from error
+    return model.eval(), description.config
+
+
+def _to_json(description: CheckpointDescription) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "config": description.config.to_json(),
+        "identities": list(description.identities),
+        "position": vars(description.position),
+        "started_from": description.started_from,
+    }
+
+
+def _synchronise(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,40 @@
+"""Data sets by name."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from training.data.dataset import Dataset
+from training.data.manifest import load_manifest
+from training.data.msvr310 import load_msvr310
+from vreid.errors import DatasetError
+
+SPLITS = Path(__file__).parents[1] / "configs" / "splits"
+
+
+def load_dataset(name: str, root: Path | str, split: Path | None = None) -> Dataset:
+    """Loads a data set by name; no image is opened.
+
+    Names: "msvr310"; "manifest", any CSV or JSONL manifest; "vehicles_two_camera", the manifest of
+    real photographs with the repository's own split of its identities.
+
+    Args:
+        name: one of the names above.
+        root: its folder, or the manifest file.
+        split: a split file, for manifests only.
+
+    Raises:
+        DatasetError: no such name, or the data at `root` is not laid out as that name says.
+    """
+    loaders: dict[str, Callable[[], Dataset]] = {
+        "msvr310": lambda: load_msvr310(Path(root)),
+        "manifest": lambda: load_manifest(Path(root), split),
+        "vehicles_two_camera": lambda: load_manifest(
+            Path(root), split or SPLITS / "vehicles_two_camera.json"
+        ),
+    }
+    if name not in loaders:
+        raise DatasetError(f"no data set is called {name!r}; use one of {', '.join(loaders)}")
+    if split is not None and name == "msvr310":
+        raise DatasetError("msvr310 carries its own split; leave the split file out")
+    return replace(loaders[name](), name=name)

