@@ -1,9 +1,9 @@
 """What `vreid index` can read: a manifest file, a data set in MSVR310's layout, or a folder.
 
-FILE.csv, FILE.jsonl                 one sample a row (vreid.manifest_file)
+FILE.csv, FILE.jsonl                 one sample a row (vreid.layouts.sample_list)
 folder with manifest.csv or .jsonl   that manifest
 folder with bounding_box_test        MSVR310: its gallery; name another of its folders for others
-folder with <identity>/{vis,ni,th}   every sample below it (vreid.msvr310_layout)
+folder with <identity>/{vis,ni,th}   every sample below it (vreid.layouts.msvr310)
 any other folder                     its pictures (service.indexing.pictures)
 """
 
@@ -15,8 +15,8 @@ from pathlib import Path
 
 from service.errors import SourceNotFound, SourceUnsupported
 from service.indexing import pictures
-from vreid import manifest_file, msvr310_layout
 from vreid.errors import VreidError
+from vreid.layouts import msvr310, sample_list
 from vreid.sample import Sample
 
 
@@ -43,14 +43,14 @@ def read_source(source: Path, *, identity_from_folder: bool = False) -> Iterator
         raise SourceNotFound(f"{source} does not exist; name a folder or a manifest file.")
     if source.is_file():
         return _from_manifest(source)
-    for suffix in manifest_file.SUFFIXES:
+    for suffix in sample_list.SUFFIXES:
         manifest = source / f"manifest{suffix}"
         if manifest.is_file():
             return _from_manifest(manifest)
-    gallery = source / msvr310_layout.GALLERY
+    gallery = source / msvr310.GALLERY
     tree = gallery if gallery.is_dir() else source
-    if msvr310_layout.is_identity_tree(tree):
-        return _items(msvr310_layout.read_samples(tree))
+    if msvr310.is_identity_tree(tree):
+        return _items(msvr310.read_samples(tree))
     return _items(pictures.read_samples(source, identity_from_folder=identity_from_folder))
 
 
@@ -65,16 +65,16 @@ def _from_manifest(manifest: Path) -> Iterator[SourceItem]:
             f"{manifest} is a Parquet file, which this version cannot read; save it as CSV or "
             "JSONL."
         )
-    if manifest.suffix.lower() not in manifest_file.SUFFIXES:
+    if manifest.suffix.lower() not in sample_list.SUFFIXES:
         raise SourceUnsupported(
             f"{manifest} is no manifest; name a folder or a file with the suffix "
-            f"{' or '.join(manifest_file.SUFFIXES)}."
+            f"{' or '.join(sample_list.SUFFIXES)}."
         )
     return _manifest_items(manifest)
 
 
 def _manifest_items(manifest: Path) -> Iterator[SourceItem]:
-    for row in manifest_file.read_rows(manifest):
+    for row in sample_list.read_rows(manifest):
         try:
             yield SourceItem(label=row.name, sample=row.sample(), id=row.id)
         except VreidError as error:

@@ -1,21 +1,15 @@
-"""MSVR310: `{bounding_box_train,bounding_box_test,query3}/<identity>/{vis,ni,th}/NAME.jpg`.
+"""MSVR310 as a data set to train on and to measure with.
 
-NAME is `<identity>_s<scene>_v<view>_<index>` and the same in all three modality folders. The
-synthetic generator writes this layout too.
+The synthetic generator writes this layout too.
 """
 
-import re
+from dataclasses import replace
 from pathlib import Path
 
 from training.data.dataset import Dataset
 from vreid.errors import DatasetError
-from vreid.modality import Modality
+from vreid.layouts.msvr310 import GALLERY, NAME_PATTERN, QUERY, TRAIN, read_samples
 from vreid.sample import Sample
-
-FOLDERS = {Modality.RGB: "vis", Modality.NIR: "ni", Modality.TIR: "th"}
-TRAIN, GALLERY, QUERY = "bounding_box_train", "bounding_box_test", "query3"
-
-_NAME = re.compile(r"^(\d{4})_s(\d{3})_v(\d)_(\d{3})\.jpg$")
 
 
 def load_msvr310(root: Path) -> Dataset:
@@ -43,40 +37,17 @@ def load_msvr310(root: Path) -> Dataset:
 
 
 def _samples_of(folder: Path) -> list[Sample]:
-    identities = sorted(path for path in folder.iterdir() if path.is_dir())
-    samples = [sample for identity in identities for sample in _samples_of_identity(identity)]
-    if not samples:
+    return [_checked(folder, sample) for sample in read_samples(folder)]
+
+
+def _checked(folder: Path, sample: Sample) -> Sample:
+    """Labels decide what is measured, so a name that does not give them is refused here."""
+    path = next(iter(sample.images.values()))
+    assert isinstance(path, Path)
+    match = NAME_PATTERN.fullmatch(path.name)
+    if match is None or match["identity"] != sample.identity:
         raise DatasetError(
-            f"{folder} holds no sample: expected <identity>/{{vis,ni,th}}/NAME.jpg below it"
+            f"{path} is not named as MSVR310 names images of this folder: "
+            f"expected {sample.identity}_s<3 digits>_v<1 digit>_<3 digits>.jpg"
         )
-    return samples
-
-
-def _samples_of_identity(folder: Path) -> list[Sample]:
-    images: dict[str, dict[Modality, Path]] = {}
-    for modality, name in FOLDERS.items():
-        for path in sorted((folder / name).glob("*.jpg")):
-            images.setdefault(path.name, {})[modality] = path
-    if not images:
-        found = sorted(path.name for path in folder.iterdir())[:8]
-        raise DatasetError(
-            f"{folder} holds no image: expected the folders vis, ni and th with .jpg files, "
-            f"found {', '.join(found) or 'nothing'}"
-        )
-    return [_sample(folder, name, images[name]) for name in sorted(images)]
-
-
-def _sample(folder: Path, name: str, images: dict[Modality, Path]) -> Sample:
-    match = _NAME.match(name)
-    if match is None or match[1] != folder.name:
-        raise DatasetError(
-            f"{next(iter(images.values()))} is not named as MSVR310 names images of this folder: "
-            f"expected {folder.name}_s<3 digits>_v<1 digit>_<3 digits>.jpg"
-        )
-    return Sample(
-        images=images,
-        identity=match[1],
-        scene=match[2],
-        attributes={"view": match[3]},
-        name=f"{folder.parent.name}/{folder.name}/{name}",
-    )
+    return replace(sample, name=f"{folder.name}/{sample.name}")

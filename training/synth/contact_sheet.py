@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from training.synth.layout import GALLERY, MODALITIES, NAME_PATTERN, TRAIN
+from training.synth.layout import FOLDER_NAMES
 from vreid.errors import DatasetError
+from vreid.layouts.msvr310 import GALLERY, NAME_PATTERN, TRAIN
 
 _GAP = 4
 
@@ -39,16 +40,16 @@ def contact_sheet(
         folder = folders[int(order[place % len(folders)])]
         names = sorted(
             path.name
-            for path in (folder / MODALITIES[0]).iterdir()
-            if NAME_PATTERN.match(path.name)
+            for path in (folder / FOLDER_NAMES[0]).iterdir()
+            if NAME_PATTERN.fullmatch(path.name)
         )
         if not names:
             raise DatasetError(f"{folder} has no pictures")
         name = names[int(random.integers(len(names)))]
-        triplets.append([Image.open(folder / kind / name).convert("RGB") for kind in MODALITIES])
+        triplets.append([Image.open(folder / kind / name).convert("RGB") for kind in FOLDER_NAMES])
     first = triplets[0][0]
     cell = (cell_width, max(1, round(cell_width * first.height / first.width)))
-    block = len(MODALITIES) * cell[0] + _GAP
+    block = len(FOLDER_NAMES) * cell[0] + _GAP
     sheet = Image.new("RGB", (per_row * block - _GAP, rows * (cell[1] + _GAP) - _GAP), "white")
     for place, triplet in enumerate(triplets):
         row, column = divmod(place, per_row)

@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from training.synth.design import draw_design
-from training.synth.layout import MODALITIES, Record, encode_jpeg, write_atomically
+from training.synth.layout import FOLDER_NAMES, Record, encode_jpeg, write_atomically
 from training.synth.plan import Parameters, is_training, parts_of, plan_records
 from training.synth.render import Studio
 from training.synth.scene import draw_occasion, draw_scene
@@ -45,7 +45,7 @@ def _files(directory: Path, parameters: Parameters, identity: int) -> list[Path]
         record.path(directory, part, modality)
         for part in parts_of(parameters, identity, records)
         for record in records
-        for modality in MODALITIES
+        for modality in FOLDER_NAMES
     ]
 
 
@@ -76,7 +76,7 @@ def _render_record(studio: Studio, parameters: Parameters, record: Record) -> di
     pictures = (triplet.visible, triplet.infrared, triplet.thermal)
     return {
         modality: encode_jpeg(picture)
-        for modality, picture in zip(MODALITIES, pictures, strict=True)
+        for modality, picture in zip(FOLDER_NAMES, pictures, strict=True)
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-TRAIN, GALLERY, QUERY = "bounding_box_train", "bounding_box_test", "query3"
-MODALITIES = ("vis", "ni", "th")
-NAME_PATTERN = re.compile(r"^(\d{4})_s(\d{3})_v(\d)_(\d{3})\.jpg$")
+from vreid.layouts.msvr310 import FOLDERS
+
+FOLDER_NAMES = tuple(FOLDERS.values())
+"""The modalities' folders, RGB, NIR, TIR in this order."""
 JPEG_QUALITY = 88
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.synth.layout import GALLERY, QUERY, TRAIN, Record
+from training.synth.layout import Record
 from training.synth.scene import SCENE_COUNT
 from training.synth.view import VIEWS
+from vreid.layouts.msvr310 import GALLERY, QUERY, TRAIN
 
 
 @dataclass(frozen=True)

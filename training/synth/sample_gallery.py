@@ -16,9 +16,10 @@ from pathlib import Path
 import click
 import numpy as np
 
-from training.synth.layout import GALLERY, MODALITIES, NAME_PATTERN, Record
+from training.synth.layout import FOLDER_NAMES, Record
 from training.synth.scene import Scene, draw_scene
 from vreid.errors import DatasetError
+from vreid.layouts.msvr310 import GALLERY, NAME_PATTERN
 
 FIELDS = ("id", "rgb", "nir", "tir", "identity", "camera", "scene", "captured_at")
 SAMPLES_PER_VEHICLE = 4
@@ -45,8 +46,8 @@ def read_records(tree: Path) -> dict[int, list[Record]]:
     if not folder.is_dir():
         raise DatasetError(f"{tree} has no folder {GALLERY}; make the tree with 'vreid synth'")
     records: dict[int, list[Record]] = {}
-    for path in sorted(folder.glob(f"*/{MODALITIES[0]}/*.jpg")):
-        match = NAME_PATTERN.match(path.name)
+    for path in sorted(folder.glob(f"*/{FOLDER_NAMES[0]}/*.jpg")):
+        match = NAME_PATTERN.fullmatch(path.name)
         if match:
             record = Record(*(int(part) for part in match.groups()))
             records.setdefault(record.identity, []).append(record)
@@ -100,12 +101,12 @@ def write_gallery(tree: Path, out: Path, choices: list[Choice], query: Record, s
                 "scene": f"scene-{record.scene:03d}",
                 "captured_at": captured_at(scene, record).isoformat(),
             }
-            for column, modality, kept in zip(columns, MODALITIES, choice.kept, strict=True):
+            for column, modality, kept in zip(columns, FOLDER_NAMES, choice.kept, strict=True):
                 if kept:
                     row[column] = f"images/{stem}_{column}.jpg"
                     shutil.copyfile(record.path(tree, GALLERY, modality), out / row[column])
             writer.writerow(row)
-    for column, modality in zip(columns, MODALITIES, strict=True):
+    for column, modality in zip(columns, FOLDER_NAMES, strict=True):
         shutil.copyfile(query.path(tree, GALLERY, modality), out / "query" / f"{column}.jpg")
     identity = f"vehicle-{query.identity:04d}"
     (out / "query" / "query.json").write_text(json.dumps({"identity": identity}) + "\n")

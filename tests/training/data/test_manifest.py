@@ -98,7 +98,7 @@ def test_a_split_file_holds_identities_out_of_training(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("rgb,identity\n,a\n", "manifest.csv:2: no image"),
+        ("rgb,identity\n,a\n", "manifest.csv:2 names no image"),
         ("picture,identity\na.jpg,a\n", "rgb, nir, tir"),
         ("rgb,identity,split\na.jpg,a,validation\n", "'validation'"),
         ("rgb,identity,split\na.jpg,a,train\nb.jpg,a,\n", "1 rows have no split"),

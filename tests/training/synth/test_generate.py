@@ -11,9 +11,10 @@ from PIL import Image
 from training.synth.command import synth
 from training.synth.contact_sheet import contact_sheet
 from training.synth.generate import GenerationSummary, generate, render_identity
-from training.synth.layout import GALLERY, MODALITIES, NAME_PATTERN, QUERY, TRAIN
+from training.synth.layout import FOLDER_NAMES
 from training.synth.plan import Parameters, parts_of, plan_records
 from vreid.errors import DatasetError
+from vreid.layouts.msvr310 import GALLERY, NAME_PATTERN, QUERY, TRAIN
 
 
 def small(directory: Path, *, seed: int = 3, workers: int = 1) -> GenerationSummary:
@@ -39,10 +40,12 @@ def test_names_and_folders_follow_the_layout(tree: Path) -> None:
     assert {path.name for path in tree.iterdir()} == {TRAIN, GALLERY, QUERY, "synth.json"}
     for part in (TRAIN, GALLERY, QUERY):
         for folder in (tree / part).iterdir():
-            names = [sorted(path.name for path in (folder / kind).iterdir()) for kind in MODALITIES]
+            names = [
+                sorted(path.name for path in (folder / kind).iterdir()) for kind in FOLDER_NAMES
+            ]
             assert names[0] == names[1] == names[2]
             for name in names[0]:
-                match = NAME_PATTERN.match(name)
+                match = NAME_PATTERN.fullmatch(name)
                 assert match is not None
                 assert match.group(1) == folder.name
                 assert 0 <= int(match.group(3)) <= 7

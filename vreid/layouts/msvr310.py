@@ -17,7 +17,10 @@ from vreid.sample import AttributeValue, Sample
 FOLDERS = {Modality.RGB: "vis", Modality.NIR: "ni", Modality.TIR: "th"}
 TRAIN, GALLERY, QUERY = "bounding_box_train", "bounding_box_test", "query3"
 
-_NAME = re.compile(r"\d{4}_s(?P<scene>\d{3})_v(?P<view>\d)_\d{3}")
+NAME_PATTERN = re.compile(
+    r"(?P<identity>\d{4})_s(?P<scene>\d{3})_v(?P<view>\d)_(?P<index>\d{3})\.jpg"
+)
+"""The data set's own file names."""
 
 
 def is_identity_tree(folder: Path) -> bool:
@@ -59,7 +62,7 @@ def _samples_of(folder: Path) -> Iterator[Sample]:
             if path.is_file() and not path.name.startswith("."):
                 images.setdefault(path.stem, {})[modality] = path
     for stem in sorted(images):
-        match = _NAME.fullmatch(stem)
+        match = NAME_PATTERN.fullmatch(next(iter(images[stem].values())).name)
         attributes: dict[str, AttributeValue] = {} if match is None else {"view": match["view"]}
         yield Sample(
             images=images[stem],

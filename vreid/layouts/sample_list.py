@@ -69,7 +69,7 @@ class ManifestRow:
             scene=self._text("scene"),
             captured_at=self._time(),
             attributes=self._attributes(),
-            name=self.name,
+            name=self._text(next(iter(images)).value),
         )
 
     def _text(self, column: str) -> str | None:
