@@ -7,7 +7,7 @@ experiment (Sec. V-G): of the chosen share, half lose one modality and half lose
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +61,7 @@ def damage(dataset: EmbeddedDataset, seed: int) -> EmbeddedDataset:
 
 def _damaged(samples: EmbeddedSamples, random: np.random.Generator) -> EmbeddedSamples:
     mask = samples.mask & ~missing_modalities(len(samples), random)
-    return EmbeddedSamples(samples.features, mask, samples.labels)
+    return replace(samples, mask=mask)
 
 
 def missing_modalities(samples: int, random: np.random.Generator) -> NDArray[np.bool_]:

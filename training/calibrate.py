@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
-from training.embedded import EmbeddedDataset, EmbeddedSamples
+from training.embedded import EmbeddedDataset, EmbeddedSamples, same_samples
 from training.errors import TrainingError
 from training.evaluate import modality_subsets
 from vreid.calibration import Calibration, CalibrationTable, center_key, shared_key
@@ -122,10 +122,10 @@ def _scored(
 ) -> ScoredPairs:
     cosines = score(query.features, query.mask, gallery.features, gallery.mask, policy).score
     same = _equal("identity", query.labels, gallery.labels)
+    counted = ~same_samples(query, gallery)
     if junk is not None:
-        counted = ~(same & _equal(junk, query.labels, gallery.labels))
-        return ScoredPairs(cosines[counted], same[counted])
-    return ScoredPairs(cosines.ravel(), same.ravel())
+        counted &= ~(same & _equal(junk, query.labels, gallery.labels))
+    return ScoredPairs(cosines[counted], same[counted])
 
 
 def _equal(name: str, query: Labels, gallery: Labels) -> NDArray[np.bool_]:

@@ -1,7 +1,9 @@
 """Data sets as branch features, made once and then measured in many ways."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import compress
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +26,14 @@ class EmbeddedSamples:
         features: (N, 3, D) float32, rounded as a gallery stores them.
         mask: (N, 3) bool.
         labels: one entry per sample.
+        sources: one entry per sample: the files it was read from, None where it was read from
+            none. Samples of equal files are one sample.
     """
 
     features: NDArray[np.float32]
     mask: NDArray[np.bool_]
     labels: Labels
+    sources: tuple[frozenset[Path] | None, ...] | None = None
 
     def __len__(self) -> int:
         """Number of samples."""
@@ -39,7 +44,7 @@ class EmbeddedSamples:
         kept = [modality.index for modality in modalities]
         mask = np.zeros_like(self.mask)
         mask[:, kept] = self.mask[:, kept]
-        return EmbeddedSamples(self.features, mask, self.labels).rows(np.any(mask, axis=1))
+        return replace(self, mask=mask).rows(np.any(mask, axis=1))
 
     def having_all(self, modalities: Iterable[Modality]) -> "EmbeddedSamples":
         """The samples that have each of these modalities, with only these left."""
@@ -49,8 +54,9 @@ class EmbeddedSamples:
 
     def rows(self, chosen: NDArray[np.bool_]) -> "EmbeddedSamples":
         """The samples marked in `chosen` (N,)."""
+        sources = self.sources and tuple(compress(self.sources, chosen))
         return EmbeddedSamples(
-            self.features[chosen], self.mask[chosen], _chosen_labels(self.labels, chosen)
+            self.features[chosen], self.mask[chosen], _chosen_labels(self.labels, chosen), sources
         )
 
 
@@ -97,7 +103,12 @@ def embed_dataset(
         if not features:
             empty = np.zeros((0, len(MODALITIES), feature_size), dtype=np.float32)
             return EmbeddedSamples(empty, empty[..., 0].astype(np.bool_), labels_of(samples))
-        return EmbeddedSamples(np.concatenate(features), np.concatenate(masks), labels_of(samples))
+        return EmbeddedSamples(
+            np.concatenate(features),
+            np.concatenate(masks),
+            labels_of(samples),
+            tuple(_files(sample) for sample in samples),
+        )
 
     return EmbeddedDataset(
         dataset.name,
@@ -106,6 +117,28 @@ def embed_dataset(
         dataset.junk,
         dataset.symmetric,
     )
+
+
+def same_samples(query: EmbeddedSamples, gallery: EmbeddedSamples) -> NDArray[np.bool_]:
+    """(Q, G): whether query and gallery entry are one sample, which says nothing when it matches.
+
+    Where a data set has no camera and no scene, its queries are its gallery and no junk rule
+    takes a query out of its own ranking.
+    """
+    same = np.zeros((len(query), len(gallery)), dtype=np.bool_)
+    columns: dict[frozenset[Path], list[int]] = {}
+    for column, files in enumerate(gallery.sources or ()):
+        if files is not None:
+            columns.setdefault(files, []).append(column)
+    for row, files in enumerate(query.sources or ()):
+        if files is not None:
+            same[row, columns.get(files, [])] = True
+    return same
+
+
+def _files(sample: Sample) -> frozenset[Path] | None:
+    files = frozenset(source for source in sample.images.values() if isinstance(source, Path))
+    return files if len(files) == len(sample.images) else None
 
 
 def _chosen_labels(labels: Labels, chosen: NDArray[np.bool_]) -> Labels:

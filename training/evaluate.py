@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from training.embedded import EmbeddedDataset, EmbeddedSamples
+from training.embedded import EmbeddedDataset, EmbeddedSamples, same_samples
 from vreid.calibration import Calibration
 from vreid.errors import MetricError
 from vreid.metrics import Junk, Ranking, evaluate_ranking
@@ -150,8 +150,13 @@ def rank_figures(
     if not len(query) or not len(gallery):
         raise MetricError("no query or no gallery sample; choose modalities that the data has")
     scores = score(query.features, query.mask, gallery.features, gallery.mask, policy, calibration)
+    if not scores.valid.any():
+        raise MetricError(f"policy {policy} can compare no query with any gallery sample")
     distances = np.where(scores.valid, -scores.ranking_key, np.inf)
-    return _figures(evaluate_ranking(distances, query.labels, gallery.labels, junk), len(gallery))
+    itself = same_samples(query, gallery)
+    return _figures(
+        evaluate_ranking(distances, query.labels, gallery.labels, junk, itself), len(gallery)
+    )
 
 
 def _figures(ranking: Ranking, gallery: int) -> Figures:

@@ -46,7 +46,8 @@ class Ranking:
             first k, so rank-1 is ``cmc[0]``.
         valid_queries: V, the queries that have at least one positive.
         average_precision: of each valid query, shape (V,), in query order.
-        first_match: rank, counted from 1, of each valid query's first positive, shape (V,).
+        first_match: rank, counted from 1, of each valid query's first positive, shape (V,); G + 1
+            where none was retrieved.
         mean_inverse_negative_penalty: mean over queries of positives / rank of the last positive.
         query_rows: the valid queries' rows in the distance matrix, shape (V,).
     """
@@ -60,10 +61,18 @@ class Ranking:
     query_rows: NDArray[np.int64]
 
 
-def evaluate_ranking(distances: ArrayLike, query: object, gallery: object, junk: Junk) -> Ranking:
+def evaluate_ranking(
+    distances: ArrayLike,
+    query: object,
+    gallery: object,
+    junk: Junk,
+    ignored: NDArray[np.bool_] | None = None,
+) -> Ranking:
     """Rank the gallery for each query by ascending distance and measure the ranking.
 
-    Ties go to the earlier gallery row. Infinite distances rank last.
+    Ties go to the earlier gallery row. A sample at infinite distance is not retrieved at all: a
+    positive there adds nothing to the average precision, matches at no rank, and counts as the
+    gallery's last place in the inverse negative penalty.
 
     Args:
         distances: shape (Q, G).
@@ -71,6 +80,7 @@ def evaluate_ranking(distances: ArrayLike, query: object, gallery: object, junk:
             and, where junk needs it, ``camera``, ``scene`` or ``view``, each of length Q.
         gallery: likewise, of length G.
         junk: which shared field makes a gallery sample of the same identity junk; None for none.
+        ignored: (Q, G), further pairs to leave out, such as a query with itself; None for none.
 
     Raises:
         MetricError: shapes or labels do not fit, a distance is NaN, or no query has a positive.
@@ -88,29 +98,39 @@ def evaluate_ranking(distances: ArrayLike, query: object, gallery: object, junk:
     query_identity, gallery_identity = _codes(query, gallery, "identity", matrix.shape)
     place = None if junk is None else _codes(query, gallery, junk, matrix.shape)
 
+    if ignored is not None and ignored.shape != matrix.shape:
+        raise MetricError(f"ignored has the shape {ignored.shape}; give that of distances")
+
     average_precision: list[float] = []
     first_match: list[int] = []
     inverse_penalty: list[float] = []
     query_rows: list[int] = []
+    unmatched = matrix.shape[1] + 1
     for row in range(len(matrix)):
         order = np.argsort(matrix[row], kind="stable")
         same = query_identity[row] == gallery_identity[order]
+        kept = np.ones(len(order), dtype=np.bool_)
         if place is not None:
-            same = same[~(same & (place[0][row] == place[1][order]))]
-        ranks = np.flatnonzero(same) + 1
-        if not ranks.size:
+            kept &= ~(same & (place[0][row] == place[1][order]))
+        if ignored is not None:
+            kept &= ~ignored[row][order]
+        positives = int(np.count_nonzero(same & kept))
+        if not positives:
             continue
+        retrieved = np.isfinite(matrix[row][order])
+        ranks = np.flatnonzero((same & retrieved)[kept]) + 1
         query_rows.append(row)
-        average_precision.append(float(np.mean(np.arange(1, ranks.size + 1) / ranks)))
-        first_match.append(int(ranks[0]))
-        inverse_penalty.append(float(ranks.size / ranks[-1]))
+        average_precision.append(float(np.sum(np.arange(1, ranks.size + 1) / ranks) / positives))
+        first_match.append(int(ranks[0]) if ranks.size else unmatched)
+        last = int(ranks[-1]) if ranks.size == positives else len(order)
+        inverse_penalty.append(positives / last)
     if not query_rows:
         raise MetricError(
             "no query has a positive in the gallery; check the identities and the junk rule"
         )
 
     firsts = np.asarray(first_match, dtype=np.int64)
-    hits = np.bincount(firsts - 1, minlength=matrix.shape[1])
+    hits = np.bincount(firsts - 1, minlength=unmatched)[: matrix.shape[1]]
     return Ranking(
         map=float(np.mean(average_precision)),
         cmc=np.cumsum(hits) / len(firsts),

@@ -1,6 +1,7 @@
 """Evaluation against rankings made by hand, and calibration on them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -167,3 +168,25 @@ def test_thresholds_let_no_more_negatives_through_than_their_rate() -> None:
     assert set(thresholds) == {0.1, 0.01, 0.001}
     for rate, threshold in thresholds.items():
         assert 0.5 * rate < (cosine[~same] >= threshold).mean() <= rate
+
+
+def test_a_query_that_is_also_in_the_gallery_is_no_match_of_itself(tmp_path: Path) -> None:
+    """A manifest without cameras: queries are the gallery; random features must not look good."""
+    random = np.random.default_rng(3)
+    identity = np.repeat(np.arange(20), 2)
+    both = EmbeddedSamples(
+        random.normal(size=(40, 3, 16)).astype(np.float32),
+        np.ones((40, 3), dtype=np.bool_),
+        Labels(identity),
+        tuple(frozenset({tmp_path / f"{number}.jpg"}) for number in range(40)),
+    )
+    measured = evaluate(dataset(both, both, junk=None), "center").figures
+    assert measured.queries == 40
+    assert measured.rank1 < 0.3
+
+
+def test_a_policy_that_can_compare_nothing_is_refused() -> None:
+    query = samples([[0, None, None]], ["a"], ["1"])
+    gallery = samples([[0, 0, 0], [5, 5, 5]], ["a", "b"], ["2", "3"])
+    with pytest.raises(MetricError, match="can compare no query"):
+        evaluate(dataset(query, gallery), "concat")

@@ -137,9 +137,23 @@ def test_ties_go_to_the_earlier_gallery_row() -> None:
     assert ranking.first_match.tolist() == [2]
 
 
-def test_pairs_at_infinite_distance_rank_last() -> None:
-    ranking = evaluate_ranking([[np.inf, 5.0]], Labels([1]), Labels([1, 2]), None)
-    assert ranking.first_match.tolist() == [2]
+def test_a_positive_at_infinite_distance_is_not_retrieved() -> None:
+    distances = [[1.0, np.inf, 5.0], [np.inf, np.inf, np.inf]]
+    ranking = evaluate_ranking(distances, Labels([1, 1]), Labels([1, 1, 2]), None)
+    assert ranking.average_precision.tolist() == [0.5, 0]
+    assert ranking.first_match.tolist() == [1, 4]
+    assert ranking.cmc.tolist() == [0.5, 0.5, 0.5]
+    assert ranking.mean_inverse_negative_penalty == pytest.approx(2 / 3)
+
+
+def test_a_pair_that_is_ignored_is_not_ranked_whatever_its_labels() -> None:
+    itself = np.eye(3, dtype=np.bool_)
+    labels = Labels([1, 1, 2])
+    ranking = evaluate_ranking(1 - np.eye(3), labels, labels, None, itself)
+    assert ranking.query_rows.tolist() == [0, 1]
+    assert ranking.first_match.tolist() == [1, 1]
+    with pytest.raises(MetricError, match="ignored has the shape"):
+        evaluate_ranking(np.zeros((3, 3)), labels, labels, None, itself[:2])
 
 
 def test_unknown_labels_match_nothing_and_make_nothing_junk() -> None:
