@@ -7,8 +7,9 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-PIP_INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check \
-	--constraint constraints.txt
+# As a variable of the environment the pins also hold where pip builds this package.
+PIP_INSTALL = PIP_CONSTRAINT=$(CURDIR)/constraints.txt \
+	$(BIN)/python -m pip install -qq --disable-pip-version-check
 
 SERVICE_EXTRAS := service,cpu
 ALL_EXTRAS := service,cpu,train,export,dev

@@ -1,7 +1,7 @@
 """Real photographs over HTTP: one camera indexed, the other camera's crops searched.
 
 Only identities that the split file holds out are used. NIR and TIR are missing for every sample.
-Run: `python benchmarks/real_photographs.py --data FOLDER [--bundle DIR] [--json FILE]`, with FOLDER
+Run: `python -m benchmarks.real_photographs --data FOLDER [--bundle DIR] [--json FILE]`, with FOLDER
 the two-camera set (manifest.csv and images).
 """
 

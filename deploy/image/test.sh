@@ -12,10 +12,14 @@ work=$PWD/build/image
 base=localhost/vreid-base:bookworm
 image=localhost/vreid:image-test
 
-[ "$(id -u)" -eq 0 ] || {
-  echo "error: debootstrap, buildah and runc need root here; run: sudo make image-test" >&2
-  exit 1
-}
+# debootstrap, buildah and runc need root here.
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null || {
+    echo "error: this needs root and there is no sudo; as root, run: make image-test" >&2
+    exit 1
+  }
+  exec sudo --preserve-env "$here/test.sh" "$python"
+fi
 
 # A store of its own, so that nothing of the machine's is touched and 'make clean' removes it all;
 # vfs works on every file system.

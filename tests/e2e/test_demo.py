@@ -1,11 +1,13 @@
 """`vreid demo`: index, serve, search, show; on a tiny bundle here, and on the shipped one."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 from service.demo.child import free_port
+from service.demo.run import SAMPLES
 from service.settings import SHIPPED_BUNDLE
 from tests.e2e.processes import clean_environment, vreid
 from tests.service.vehicles import triplet
@@ -61,3 +63,5 @@ def test_the_shipped_demo_finds_the_vehicle_first(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     table = [line for line in done.stdout.splitlines() if re.match(r"\d+ ", line)]
     assert len(table) == 10
+    sought = json.loads((SAMPLES / "query" / "query.json").read_text())["identity"]
+    assert table[0].split()[1] == sought

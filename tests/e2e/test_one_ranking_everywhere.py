@@ -1,8 +1,8 @@
 """HTTP, `vreid.scoring` in this process, and `training.evaluate` rank alike, to the last rank.
 
 The gallery is half indexed offline and half enrolled over HTTP, and its samples lack modalities in
-every way there is; every non-empty subset of modalities asks, by every policy. To run it on
-another model or other samples, override the fixtures `ranked_bundle` and `ranked_dataset`.
+every way there is; every non-empty subset of modalities asks, by every policy. On a tiny bundle
+with drawn pictures, and on the shipped bundle with the shipped samples.
 """
 
 import csv
@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from service.demo.run import SAMPLES
+from service.settings import SHIPPED_BUNDLE
 from tests.e2e.processes import ServiceProcess, serving, vreid
 from tests.service.vehicles import picture
 from training.data import Dataset
@@ -25,6 +27,7 @@ from vreid.bundle import Bundle
 from vreid.embedding import embed_samples
 from vreid.engines import open_engine
 from vreid.errors import MetricError
+from vreid.layouts.sample_list import read_samples
 from vreid.metrics import evaluate_ranking
 from vreid.modality import MODALITIES, Modality, subset_name
 from vreid.sample import Sample
@@ -34,18 +37,33 @@ SUBSETS = tuple(modality_subsets())
 GALLERY_PER_IDENTITY = 4
 IDENTITIES = 7
 QUERIES = 3
+SHIPPED_SAMPLES = 48
 
 
-@pytest.fixture(scope="module")
-def ranked_bundle(bundle: Bundle) -> Bundle:
+@pytest.fixture(scope="module", params=["tiny", "shipped"])
+def ranked_bundle(request: pytest.FixtureRequest, bundle: Bundle) -> Bundle:
     """The model that ranks."""
-    return bundle
+    return Bundle.load(SHIPPED_BUNDLE) if request.param == "shipped" else bundle
 
 
 @pytest.fixture(scope="module")
-def ranked_dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """Complete queries, and a gallery in which every subset of modalities occurs."""
-    directory = tmp_path_factory.mktemp("ranked")
+def ranked_dataset(ranked_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Complete queries, and a gallery whose samples lack modalities."""
+    if ranked_bundle.path == SHIPPED_BUNDLE:
+        return shipped_dataset()
+    return drawn_dataset(tmp_path_factory.mktemp("ranked"))
+
+
+def shipped_dataset() -> Dataset:
+    samples = list(read_samples(SAMPLES / "manifest.csv"))[:SHIPPED_SAMPLES]
+    complete = [sample for sample in samples if sample.mask.all()]
+    identities = {sample.identity: sample for sample in reversed(complete)}
+    query = list(identities.values())[-QUERIES:]
+    gallery = [sample for sample in samples if sample not in query]
+    return Dataset(name="ranked", train=[], query=query, gallery=gallery, junk=None)
+
+
+def drawn_dataset(directory: Path) -> Dataset:
     gallery = [
         _sample(directory, identity, sighting, SUBSETS[number % len(SUBSETS)])
         for number, (identity, sighting) in enumerate(

@@ -1,6 +1,4 @@
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.shared_data import PHOTOGRAPHS, needs_shared_data
 from vreid.decoding import decode_image
 from vreid.errors import ConfigurationError, UnknownModality, UnsupportedImage
 from vreid.modality import MODALITIES, Modality
@@ -26,9 +25,6 @@ from vreid.thermal import STYLES, ThermalRendering, grey_to_palette
 PREPROCESSING = Preprocessing(16, 32, thermal=ThermalRendering("grey", 0, 100))
 SLOPE = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (48, 1))
 PHOTOGRAPH = np.stack([SLOPE, SLOPE[:, ::-1], np.full_like(SLOPE, 90)], axis=2)
-
-SHARED = Path(os.environ.get("VREID_SHARED", Path(__file__).parents[3] / "shared"))
-PHOTOGRAPHS = SHARED / "data" / "vehicles-two-camera" / "images"
 
 
 @st.composite
@@ -197,10 +193,9 @@ def test_thermal_colours_of_no_known_palette_are_worth_a_warning() -> None:
     assert "name its palette" in warning
 
 
-# Skipped only where the shared photographs are not beside the checkout.
-@pytest.mark.skipif(not PHOTOGRAPHS.is_dir(), reason="the shared photographs are not here")
+@needs_shared_data
 def test_real_photographs_of_vehicles_are_told_from_the_other_spectra() -> None:
-    for path in sorted(PHOTOGRAPHS.glob("*.jpg"))[::20]:
+    for path in sorted((PHOTOGRAPHS / "images").glob("*.jpg"))[::20]:
         pixels = decode_image(path.read_bytes())
         assert modality_warnings(pixels, Modality.RGB) == [], path.name
         assert len(modality_warnings(pixels, Modality.NIR)) == 1, path.name

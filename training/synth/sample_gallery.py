@@ -23,6 +23,7 @@ from vreid.layouts.msvr310 import GALLERY, NAME_PATTERN
 
 FIELDS = ("id", "rgb", "nir", "tir", "identity", "camera", "scene", "captured_at")
 SAMPLES_PER_VEHICLE = 4
+DAYLIGHT = ("sun", "overcast")
 # Shares of samples that keep all three modalities, lose one, lose two.
 KEPT_SHARES = (0.7, 0.2, 0.1)
 _HOURS = {"sun": 13, "overcast": 10, "rain": 15, "dusk": 20, "street": 22, "glare": 23, "dark": 2}
@@ -60,7 +61,7 @@ def choose(
     """Pick the gallery's samples, and one complete record of the first vehicle as the query."""
     random = np.random.default_rng(seed)
     identities = sorted(records)[:vehicles]
-    query = _daylight_first(records[identities[0]])[0]
+    query = min(records[identities[0]], key=lambda record: _plainness(seed, record))
     choices: list[Choice] = []
     for identity in identities:
         rest = [record for record in records[identity] if record != query]
@@ -73,8 +74,13 @@ def choose(
     return choices, query
 
 
-def _daylight_first(records: list[Record]) -> list[Record]:
-    return sorted(records, key=lambda record: (record.view % 2 == 0, record.name))
+def _plainness(seed: int, record: Record) -> tuple[bool, bool, str]:
+    """Daylight before night, a corner view before a straight one, then by name."""
+    return (
+        draw_scene(seed, record.scene).light not in DAYLIGHT,
+        record.view % 2 == 0,
+        record.name,
+    )
 
 
 def captured_at(scene: Scene, record: Record) -> datetime:

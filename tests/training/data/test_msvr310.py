@@ -1,25 +1,20 @@
 """The MSVR310 loader, on a tree with the data set's real file names."""
 
-import os
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
+from tests.shared_data import NAMES, needs_shared_data
 from tests.training.images import small_msvr310, write_msvr310
 from training.data import Dataset, load_dataset
 from vreid.errors import DatasetError
 from vreid.modality import MODALITIES
 
-SHARED = Path(os.environ.get("VREID_SHARED", Path(__file__).parents[4] / "shared"))
-NAMES = SHARED / "data" / "names"
-
 
 @pytest.fixture(scope="module")
 def real_names(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """Queries are all gallery samples of identities with two or more scenes."""
-    if not NAMES.is_dir():
-        pytest.skip(f"the lists of real file names are not at {NAMES}")
     train = (NAMES / "msvr310-train.txt").read_text().split()
     gallery = (NAMES / "msvr310-test.txt").read_text().split()
     scenes = defaultdict(set)
@@ -31,6 +26,7 @@ def real_names(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return load_dataset("msvr310", root)
 
 
+@needs_shared_data
 @pytest.mark.parametrize(
     ("split", "identities", "samples"),
     [("train", 155, 1032), ("gallery", 155, 1055), ("query", 52, 591)],
@@ -43,6 +39,7 @@ def test_the_real_names_give_the_published_counts(
     assert len({sample.identity for sample in found}) == identities
 
 
+@needs_shared_data
 def test_the_real_names_are_read_as_documented(real_names: Dataset) -> None:
     assert real_names.junk == "scene"
     first = real_names.train[0]

@@ -1,11 +1,10 @@
 """Drawing held-out identities, and the split that the repository keeps."""
 
-import os
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner
 
+from tests.shared_data import PHOTOGRAPHS, needs_shared_data
 from training.data import load_dataset
 from training.data.load import SPLITS
 from training.data.manifest_rows import read_manifest
@@ -13,13 +12,6 @@ from training.data.split import draw_split, read_split
 from training.data.split_command import command
 from vreid.modality import Modality
 from vreid.sample import Sample
-
-SHARED = Path(os.environ.get("VREID_SHARED", Path(__file__).parents[4] / "shared"))
-PHOTOGRAPHS = SHARED / "data" / "vehicles-two-camera"
-
-needs_photographs = pytest.mark.skipif(
-    not PHOTOGRAPHS.is_dir(), reason=f"the real photographs are not at {PHOTOGRAPHS}"
-)
 
 
 def samples() -> list[Sample]:
@@ -40,7 +32,7 @@ def test_the_seed_decides() -> None:
     assert draw_split(samples(), None, 0.5, seed=1) != draw_split(samples(), None, 0.5, seed=2)
 
 
-@needs_photographs
+@needs_shared_data
 def test_the_repositorys_split_is_what_the_command_draws(tmp_path: Path) -> None:
     arguments = f"{PHOTOGRAPHS / 'manifest.csv'} --by kind --query-camera 1 --gallery-camera 2"
     out = tmp_path / "split.json"
@@ -49,7 +41,7 @@ def test_the_repositorys_split_is_what_the_command_draws(tmp_path: Path) -> None
     assert out.read_text() == (SPLITS / "vehicles_two_camera.json").read_text()
 
 
-@needs_photographs
+@needs_shared_data
 def test_the_photographs_hold_81_of_405_identities_out() -> None:
     dataset = load_dataset("vehicles_two_camera", PHOTOGRAPHS)
     held_out = read_split(SPLITS / "vehicles_two_camera.json").held_out
