@@ -55,7 +55,7 @@ def held_out_photographs(folder: Path) -> list[Photograph]:
     held_out = set(json.loads(SPLIT.read_text(encoding="utf-8"))["held_out"])
     with (folder / "manifest.csv").open(newline="", encoding="utf-8") as stream:
         return [
-            Photograph(folder / row["rgb"], row["identity"], row["camera"])
+            Photograph(folder.resolve() / row["rgb"], row["identity"], row["camera"])
             for row in csv.DictReader(stream)
             if row["identity"] in held_out
         ]
@@ -81,8 +81,10 @@ def running_service(bundle: Path, gallery: Path) -> Iterator[str]:
     """Serve a gallery on a free loopback port; yields the base address, stops at the end."""
     command = [sys.executable, "-m", "vreid", "serve", "--bundle", str(bundle)]
     command += ["--gallery", str(gallery), "--host", "127.0.0.1", "--port", "0"]
-    with tempfile.TemporaryFile("w+") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
         try:
             assert process.stdout is not None
             for line in process.stdout:
@@ -96,7 +98,6 @@ def running_service(bundle: Path, gallery: Path) -> Iterator[str]:
                 raise click.ClickException(f"the service did not start: {errors.read()}")
         finally:
             process.terminate()
-            process.wait(timeout=START_SECONDS)
 
 
 def _wait_until_ready(address: str) -> None:

@@ -61,7 +61,7 @@ def test_the_shipped_demo_finds_the_vehicle_first(tmp_path: Path) -> None:
     assert (SHIPPED_BUNDLE / "manifest.json").is_file(), "the repository ships a bundle"
     done = vreid("demo", "--once", "--port", "0", "--gallery", tmp_path / "gallery")
     assert done.returncode == 0, done.stderr
-    table = [line for line in done.stdout.splitlines() if re.match(r"\d+ ", line)]
+    table = [line for line in done.stdout.splitlines() if re.match(r"\d+ +vehicle-", line)]
     assert len(table) == 10
     sought = json.loads((SAMPLES / "query" / "query.json").read_text())["identity"]
     assert table[0].split()[1] == sought
