@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from export.branch_graph import branch_graphs, file_name, serialise
 from export.bundle_writer import require_free, staged_directory
-from export.compact_weights import StoredWeight, compact
+from export.compact_weights import StoredWeight, compact, storage_summary
 from export.model_card import CARD_NAME, render_model_card
 from export.parity import (
     BranchParity,
@@ -24,7 +24,7 @@ from export.parity import (
     summary,
     torch_embed,
 )
-from export.provenance import describe_checkpoint
+from export.provenance import describe_checkpoint, trained_identities
 from export.reference_images import ReferenceImages, reference_images
 from export.tolerances import (
     COMPACT_TIE,
@@ -35,7 +35,9 @@ from export.tolerances import (
     require_same_map,
 )
 from export.validation import (
+    IN_SAMPLE,
     EmbeddedSets,
+    TrainedIdentities,
     embed_validation,
     load_validation,
     mean_average_precisions,
@@ -121,6 +123,7 @@ def export_bundle(
         datasets=datasets,
         references=references,
         provenance=describe_checkpoint(checkpoint, licences or {}),
+        trained=trained_identities(checkpoint),
         force=force,
     )
 
@@ -135,24 +138,25 @@ def write_checked_bundle(
     datasets: Mapping[str, Dataset],
     references: ReferenceImages,
     provenance: Mapping[str, Any],
+    trained: TrainedIdentities,
     force: bool = False,
 ) -> Bundle:
     """Check the graphs of a network, measure them and write them; errors as `export_bundle`."""
     parity = {"torch": summary(check_against_torch(network, graphs, references))}
     files, stored = store(graphs, weights, references)
     if weights == "compact":
-        compact_parity = check_against_float32(
-            graphs, files, references, by_best_match=not datasets
-        )
+        compact_parity = check_against_float32(graphs, files, references, by_ranking=not datasets)
         parity["float32"] = summary(compact_parity)
     with staged_directory(out, force) as directory:
         manifest = _write_files(directory, identity, network.feature_size, files)
         engine = open_engine(Bundle.load(directory), ENGINE)
         require_engine_runs_the_files(engine.run, files, references.images)
         embedded = _embed(datasets, manifest, engine)
-        figures = validation_figures(embedded)
+        figures = validation_figures(embedded, trained)
         measured = {
             "validation": figures.metrics,
+            "validation_note": IN_SAMPLE if embedded else None,
+            "not_calibrated": figures.not_calibrated,
             "auto_policy_map": figures.auto_policy.mean_average_precision,
             "parity": parity,
         }
@@ -165,7 +169,7 @@ def write_checked_bundle(
             manifest,
             provenance={
                 **provenance,
-                "weights": {"storage": weights, **_storage_summary(stored)},
+                "weights": {"storage": weights, **storage_summary(stored)},
                 "parity_images": {
                     modality.value: {"real": real, "drawn": len(references.images[modality]) - real}
                     for modality, real in references.real.items()
@@ -212,7 +216,7 @@ def store(
 
 
 def check_against_float32(
-    graphs: Graphs, compacted: Graphs, references: ReferenceImages, by_best_match: bool
+    graphs: Graphs, compacted: Graphs, references: ReferenceImages, by_ranking: bool
 ) -> list[BranchParity]:
     """Measure every compact graph against the float32 one; raises ParityError."""
     found = []
@@ -225,7 +229,7 @@ def check_against_float32(
             references.images[modality],
             COMPACT_TIE,
         )
-        require_close_to_float32(parity, by_best_match)
+        require_close_to_float32(parity, by_ranking)
         found.append(parity)
     return found
 
@@ -274,22 +278,3 @@ def _write_files(
     )
     write_manifest(directory, manifest)
     return manifest
-
-
-def _storage_summary(stored: Mapping[Modality, Sequence[StoredWeight]]) -> dict[str, Any]:
-    """How many weights are stored how, and the worst relative error, by modality."""
-    return {
-        "branches": {
-            modality.value: {
-                storage: {
-                    "tensors": len(chosen),
-                    "bytes": sum(weight.bytes for weight in chosen),
-                    "worst_relative_error": max(weight.relative_error for weight in chosen),
-                    "worst": max(chosen, key=lambda weight: weight.relative_error).name,
-                }
-                for storage in ("int8", "float16")
-                if (chosen := [weight for weight in weights if weight.storage == storage])
-            }
-            for modality, weights in stored.items()
-        }
-    }

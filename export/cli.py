@@ -107,6 +107,10 @@ def describe(bundle: Bundle) -> str:
     for name, figures in manifest.metrics["validation"].items():
         found = figures["all"]
         lines.append(f"{name}: mAP {100 * found['mAP']:.1f} %, rank-1 {100 * found['rank1']:.1f} %")
+        if figures["seen_in_training"]:
+            lines.append(
+                f"{name}: training saw vehicles of this set; its figures flatter the model"
+            )
     if manifest.calibration is None:
-        lines.append("not calibrated: no validation data, or too few pairs of one vehicle in it")
+        lines.append(f"not calibrated: {manifest.metrics['not_calibrated']}")
     return "\n".join(lines)

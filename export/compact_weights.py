@@ -13,7 +13,7 @@ image took 13 % longer, unless every session sets ``session.disable_quant_qdq``.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from onnx import helper, numpy_helper
 
 from export.bias_correction import correct_biases
 from export.branch_graph import INPUT
+from vreid.modality import Modality
 
 Storage = Literal["int8", "float16"]
 
@@ -200,3 +201,22 @@ def _output_axis(node: onnx.NodeProto) -> int:
 
 def _cast(source: str, target: str) -> onnx.NodeProto:
     return helper.make_node("Cast", [source], [target], f"{source}.cast", to=onnx.TensorProto.FLOAT)
+
+
+def storage_summary(stored: Mapping[Modality, Sequence[StoredWeight]]) -> dict[str, Any]:
+    """How many weights are stored how, and the worst relative error, by modality."""
+    return {
+        "branches": {
+            modality.value: {
+                storage: {
+                    "tensors": len(chosen),
+                    "bytes": sum(weight.bytes for weight in chosen),
+                    "worst_relative_error": max(weight.relative_error for weight in chosen),
+                    "worst": max(chosen, key=lambda weight: weight.relative_error).name,
+                }
+                for storage in ("int8", "float16")
+                if (chosen := [weight for weight in weights if weight.storage == storage])
+            }
+            for modality, weights in stored.items()
+        }
+    }

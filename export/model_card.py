@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from export.markdown import table
+from export.training_section import training_section
 from vreid.manifest import Manifest
 
 CARD_NAME = "MODEL_CARD.md"
@@ -29,7 +31,7 @@ def render_model_card(manifest: Manifest) -> str:
         _title(manifest),
         _facts(manifest),
         _use(),
-        _training(manifest.provenance),
+        training_section(manifest.provenance),
         _measurements(manifest),
         _limits(manifest),
         _licences(manifest.provenance),
@@ -62,7 +64,7 @@ def _facts(manifest: Manifest) -> str:
             for _, entry in sorted(files.items(), key=lambda item: item[0].index)
         ),
     ]
-    return _table(("what", "value"), rows)
+    return table(("what", "value"), rows)
 
 
 def _use() -> str:
@@ -78,24 +80,6 @@ def _use() -> str:
     )
 
 
-def _training(provenance: Mapping[str, Any]) -> str:
-    config = provenance.get("training")
-    if config is None:
-        return "## Training\n\nNot recorded."
-    identities = provenance["identities"]
-    rows = [
-        (source, settings["dataset"], str(identities[source]))
-        for source, settings in config["sources"].items()
-    ]
-    model = config["model"]
-    facts = [
-        f"Backbone {model['backbone']}, middle normalisation {model['normalisation']}, first "
-        f"weights: {model['pretrained']}. {provenance['epochs_trained']} of {config['epochs']} "
-        f"epochs, seed {config['seed']}. The whole configuration stands in `manifest.json`."
-    ]
-    return "\n\n".join(["## Training", _table(("source", "data set", "identities"), rows), *facts])
-
-
 def _measurements(manifest: Manifest) -> str:
     validation = manifest.metrics.get("validation", {})
     parts = ["## Measured on validation data"]
@@ -104,7 +88,13 @@ def _measurements(manifest: Manifest) -> str:
     for name, figures in validation.items():
         rows = [("all, as given", *_figures(figures["all"]))]
         rows += [(subset, *_figures(found)) for subset, found in figures["subsets"].items()]
-        parts += [f"### {name}", _table(("modalities", *HEADINGS.values()), rows)]
+        parts += [
+            f"### {name}",
+            _seen(figures["seen_in_training"]),
+            table(("modalities", *HEADINGS.values()), rows),
+        ]
+    if validation:
+        parts.append(manifest.metrics["validation_note"])
     policies = manifest.metrics.get("auto_policy_map", {})
     if policies:
         measured = ", ".join(f"{name} {_percent(value)}" for name, value in policies.items())
@@ -113,6 +103,15 @@ def _measurements(manifest: Manifest) -> str:
             f"{measured}."
         )
     return "\n\n".join(parts)
+
+
+def _seen(in_training: bool) -> str:
+    if in_training:
+        return (
+            "Training saw vehicles of this set. These figures do not tell how vehicles that it has "
+            "not seen are found."
+        )
+    return "None of its identities is among those of the training data of the same name."
 
 
 def _limits(manifest: Manifest) -> str:
@@ -124,20 +123,16 @@ def _limits(manifest: Manifest) -> str:
         "countries and weather give others. Measure on your own site before relying on it.",
         "Synthetic vehicles in the training data stand in for spectra of which no free "
         "photographs exist; what was learnt from them about real infrared is unproven."
-        if _is_synthetic(manifest.provenance)
+        if manifest.provenance.get("synthetic_sources")
         else "",
         f"Not measured here: {', '.join(unmeasured)}." if unmeasured else "",
-        "Probabilities are not calibrated; scores are cosines."
+        "Probabilities are not calibrated, scores are cosines: "
+        f"{manifest.metrics['not_calibrated']}."
         if manifest.calibration is None
         else "Probabilities were calibrated on the validation data above, with as much weight on "
         "pairs of one vehicle as on pairs of two.",
     ]
     return "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits if limit)
-
-
-def _is_synthetic(provenance: Mapping[str, Any]) -> bool:
-    sources = provenance.get("training", {}).get("sources", {})
-    return any("synth" in source for source in sources)
 
 
 def _licences(provenance: Mapping[str, Any]) -> str:
@@ -146,7 +141,7 @@ def _licences(provenance: Mapping[str, Any]) -> str:
         return "## Licences\n\nNot recorded."
     rows = [(f"training data: {source}", terms) for source, terms in licences["data"].items()]
     rows.append(("first weights of the backbone", licences["pretrained_weights"]))
-    return "## Licences\n\n" + _table(("of", "terms"), rows)
+    return "## Licences\n\n" + table(("of", "terms"), rows)
 
 
 def _export(manifest: Manifest) -> str:
@@ -165,7 +160,7 @@ def _export(manifest: Manifest) -> str:
     parts = [
         "## Export",
         "ONNX against torch on the same images, by batch size:",
-        _table(("branch", "batch", "largest difference", "1 - least cosine"), rows),
+        table(("branch", "batch", "largest difference", "1 - least cosine"), rows),
     ]
     compacted = manifest.metrics.get("parity", {}).get("float32", {})
     if compacted:
@@ -176,7 +171,7 @@ def _export(manifest: Manifest) -> str:
         parts += [
             "Weights are stored compactly (8-bit integers with a scale per channel, or float16) "
             "and restored to float32 when the file is opened. Against the float32 files:",
-            _table(("branch", "1 - least cosine"), distances),
+            table(("branch", "1 - least cosine"), distances),
         ]
         losses = manifest.metrics["compact_map"]
         parts += [
@@ -200,8 +195,3 @@ def _percent(share: float) -> str:
 
 def _small(value: float) -> str:
     return f"{value:.1e}"
-
-
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -53,14 +53,11 @@ class BatchParity:
 class RankingParity:
     """How two sets of features rank the same gallery.
 
-    ``pairs`` of gallery images were compared, ties excluded, of which ``exchanged`` changed order;
-    ``decided`` queries have a clear best match, of which ``same_best`` keep it.
+    ``pairs`` of gallery images were compared, ties excluded, of which ``exchanged`` changed order.
     """
 
     pairs: int
     exchanged: int
-    decided: int
-    same_best: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +144,9 @@ def rank_parity(expected: Features, measured: Features, tie: float) -> RankingPa
     lead_before = before[:, :, None] - before[:, None, :]
     lead_after = after[:, :, None] - after[:, None, :]
     distinct = lead_before > tie
-    best, second = np.sort(before, axis=1)[:, [-1, -2]].T
-    decided = best - second > tie
-    same_best = before.argmax(axis=1) == after.argmax(axis=1)
     return RankingParity(
         pairs=int(distinct.sum()),
         exchanged=int((distinct & (lead_after <= 0)).sum()),
-        decided=int(decided.sum()),
-        same_best=int((decided & same_best).sum()),
     )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping
 from importlib import metadata
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from export.branch_graph import INTERMEDIATE_REPRESENTATION, OPSET
-from training.checkpoint import MODEL, find_checkpoint, read_description
+from training.checkpoint import MODEL, StartingPoint, find_checkpoint, read_description
 from training.config import TrainingConfig
 from training.model.pretrained import HUB, NONE, PACKAGE
+from training.synth.generate import MARKER
 from vreid import __version__
 from vreid.bundle import file_sha256
 
@@ -35,15 +36,18 @@ def describe_checkpoint(checkpoint: Path, licences: Mapping[str, str]) -> dict[s
     directory = find_checkpoint(checkpoint)
     description = read_description(directory)
     config = description.config
+    earlier = earlier_stages(description.started_from)
+    first = earlier[0]["training"]["model"] if earlier else config.model.model_dump()
     return {
         "checkpoint_sha256": file_sha256(directory / MODEL),
-        "training": portable_config(config),
+        "training": config.portable(),
         "epochs_trained": description.position.epoch,
-        "started_from_weights_sha256": description.started_from,
+        "earlier_stages": earlier,
         "identities": identities_by_source(description.identities, config),
+        "synthetic_sources": synthetic_sources(config),
         "licences": {
             "data": {source: licences.get(source, NOT_STATED) for source in config.sources},
-            "pretrained_weights": PRETRAINED_LICENCES.get(config.model.pretrained, NOT_STATED),
+            "pretrained_weights": PRETRAINED_LICENCES.get(first["pretrained"], NOT_STATED),
         },
         "versions": installed_versions(),
         "revision": repository_revision(),
@@ -51,16 +55,18 @@ def describe_checkpoint(checkpoint: Path, licences: Mapping[str, str]) -> dict[s
     }
 
 
-def portable_config(config: TrainingConfig) -> dict[str, Any]:
-    """The training configuration without folders: files keep their name, roots go."""
-    document = config.to_json()
-    for source in document["sources"].values():
-        del source["root"]
-        if source["split"] is not None:
-            source["split"] = PurePath(source["split"]).name
-    if config.model.pretrained not in PRETRAINED_LICENCES:
-        document["model"]["pretrained"] = PurePath(config.model.pretrained).name
-    return document
+def earlier_stages(start: StartingPoint | None) -> list[dict[str, Any]]:
+    """The runs that led to the one which began at ``start``, the first of them first."""
+    if start is None:
+        return []
+    return [
+        *earlier_stages(start.started_from),
+        {
+            "checkpoint_sha256": start.weights_sha256,
+            "training": start.config,
+            "epochs_trained": start.epochs,
+        },
+    ]
 
 
 def identities_by_source(identities: tuple[str, ...], config: TrainingConfig) -> dict[str, int]:
@@ -69,6 +75,25 @@ def identities_by_source(identities: tuple[str, ...], config: TrainingConfig) ->
         source: sum(identity.startswith(f"{source}/") for identity in identities)
         for source in config.sources
     }
+
+
+def trained_identities(checkpoint: Path) -> dict[str, set[str]]:
+    """The identities that a checkpoint was trained on, by name of their data set."""
+    description = read_description(find_checkpoint(checkpoint))
+    found: dict[str, set[str]] = {}
+    for column in description.identities:
+        source, _, identity = column.partition("/")
+        found.setdefault(description.config.sources[source].dataset, set()).add(identity)
+    return found
+
+
+def synthetic_sources(config: TrainingConfig) -> list[str]:
+    """The sources that `vreid synth` made: by its mark in their folder, else by their name."""
+    return [
+        name
+        for name, source in config.sources.items()
+        if "synth" in name or (source.root is not None and (source.root / MARKER).is_file())
+    ]
 
 
 def installed_versions() -> dict[str, str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +22,27 @@ from vreid.sample import Sample
 
 EmbeddedSets = Mapping[str, EmbeddedDataset]
 
+TrainedIdentities = Mapping[str, Collection[str]]
+"""Identities that a model was trained on, by name of their data set."""
+
+IN_SAMPLE = (
+    "The calibration, the policy that `auto` stands for and the reported figures all come from the "
+    "same validation identities: of the calibration and the choice of policy the figures are "
+    "in-sample."
+)
+"""Stands in the manifest and on the card wherever validation data was given."""
+
 
 @dataclass(frozen=True, slots=True)
 class ValidationFigures:
     """What validation says about a bundle, ready for its manifest.
 
-    ``calibration`` is None without data or with too few pairs of one vehicle to fit it on.
+    ``calibration`` is None where none could be fitted; ``not_calibrated`` then says why.
     """
 
     metrics: dict[str, Any]
     calibration: Calibration | None
+    not_calibrated: str | None
     auto_policy: PolicyChoice
 
 
@@ -59,8 +70,23 @@ def load_validation(roots: Sequence[tuple[str, Path]]) -> dict[str, Dataset]:
 
 
 def validation_samples(datasets: Mapping[str, Dataset]) -> Iterator[Sample]:
-    """The queries, then the gallery samples, set by set."""
-    return chain.from_iterable(chain(one.query, one.gallery) for one in datasets.values())
+    """Queries and gallery samples, the sets in turn and within a set its identities in turn.
+
+    So the first few show many vehicles, and every set is among them.
+    """
+    return _in_turn([_identities_in_turn(one) for one in datasets.values()])
+
+
+def _identities_in_turn(dataset: Dataset) -> Iterator[Sample]:
+    by_identity: dict[str | None, list[Sample]] = {}
+    for sample in chain(dataset.query, dataset.gallery):
+        by_identity.setdefault(sample.identity, []).append(sample)
+    return _in_turn(by_identity.values())
+
+
+def _in_turn(groups: Iterable[Iterable[Sample]]) -> Iterator[Sample]:
+    rounds = zip_longest(*groups)
+    return (sample for one in rounds for sample in one if sample is not None)
 
 
 def embed_validation(
@@ -81,13 +107,14 @@ def mean_average_precisions(embedded: EmbeddedSets) -> dict[str, float]:
     return {name: evaluate(one, "shared").figures.map for name, one in embedded.items()}
 
 
-def validation_figures(embedded: EmbeddedSets) -> ValidationFigures:
+def validation_figures(embedded: EmbeddedSets, trained: TrainedIdentities) -> ValidationFigures:
     """Fit the calibration, choose the policy that ``auto`` stands for, measure with both."""
-    calibration = _calibration(embedded)
+    calibration, not_calibrated = _calibration(embedded)
     choice = choose_auto_policy(list(embedded.values()), calibration)
     return ValidationFigures(
         metrics={
             name: {
+                "seen_in_training": seen_in_training(one, trained.get(name, frozenset())),
                 "all": evaluate(one, "auto", calibration, choice.policy).to_json(),
                 "subsets": {
                     subset: found.to_json()
@@ -100,15 +127,22 @@ def validation_figures(embedded: EmbeddedSets) -> ValidationFigures:
             for name, one in embedded.items()
         },
         calibration=calibration,
+        not_calibrated=not_calibrated,
         auto_policy=choice,
     )
 
 
-def _calibration(embedded: EmbeddedSets) -> Calibration | None:
+def seen_in_training(dataset: EmbeddedDataset, trained: Collection[str]) -> bool:
+    """Whether the model was trained on an identity that is searched with or among."""
+    labels = (dataset.query.labels, dataset.gallery.labels)
+    return any(identity in trained for one in labels for identity in one.identity)
+
+
+def _calibration(embedded: EmbeddedSets) -> tuple[Calibration | None, str | None]:
+    """The calibration, or the reason why there is none: the model is good without, too."""
     if not embedded:
-        return None
+        return None, "no validation data was given"
     try:
-        return fit_calibration(list(embedded.values()))
-    except TrainingError:
-        # Too few true pairs. The model is still good; its scores are cosines then.
-        return None
+        return fit_calibration(list(embedded.values())), None
+    except TrainingError as error:
+        return None, str(error)

@@ -180,6 +180,7 @@ class LimitFacts(BaseModel):
     request_bytes: int
     image_bytes: int
     image_pixels: int
+    request_pixels: int
     samples: int
     k: int
     page: int

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from service.openapi import install_openapi
+from service.origin_check import OriginCheck
 from service.problem_handlers import install_problem_handlers
 from service.request_context import RequestContext
 from service.routes import (
@@ -57,5 +58,6 @@ def create_app(running: Running) -> FastAPI:
     app.mount("/console", console.console_files(), name="console")
     install_problem_handlers(app)
     install_openapi(app)
+    app.add_middleware(OriginCheck, settings=running.settings)
     app.add_middleware(RequestContext)
     return app

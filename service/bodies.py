@@ -1,8 +1,9 @@
-"""From a request with a body to its answer: admit, read, work in a thread, encode."""
+"""From a request with a body to its answer: read, admit, work in a thread, encode."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -17,39 +18,55 @@ Answer = TypeVar("Answer", bound=BaseModel)
 
 
 async def answer_body(
-    request: Request,
-    running: Running,
-    call: Callable[[Running, bytes, str], Answer],
-    status: int = 200,
-    location: Callable[[Answer], str] | None = None,
+    request: Request, running: Running, call: Callable[[Running, bytes, str], Answer]
 ) -> Response:
-    """Answer a call that takes a body.
+    """Answer a call that takes a body and changes nothing.
 
     Args:
         request: its body must not have been read.
         running: the service.
         call: what to do with the service, the body and its Content-Type; it may block.
-        status: of the answer.
-        location: what goes into the header Location, from the answer.
 
     Raises:
         Overloaded: too many requests are held.
-        InvalidRequest: there are query parameters, which the call would have ignored.
         RequestError: the body cannot be read, or what `call` raises.
     """
-    refuse_query_parameters(request)
-    limits = running.settings.limits
-    content_type = request.headers.get("content-type", "")
+    content_type = content_type_of(request)
 
     def work(body: bytes) -> Response:
-        answer = call(running, body, content_type)
-        headers = {} if location is None else {"Location": location(answer)}
         # Encoded here: thousands of numbers would hold up the event loop.
-        return Response(answer.model_dump_json(), status, headers, "application/json")
+        return json_response(call(running, body, content_type))
 
-    with running.workers.admit():
-        body = await read_body(request, limits.request_bytes, running.settings.body_timeout)
-        return await running.workers.run(work, body)
+    async with received_body(request, running) as body:
+        with running.workers.admit():
+            return await running.workers.run(work, body)
+
+
+@asynccontextmanager
+async def received_body(request: Request, running: Running) -> AsyncIterator[bytes]:
+    """Read a request's body and hold room for it for the length of the block.
+
+    Raises:
+        Overloaded: there is no room for the body.
+        InvalidRequest: there are query parameters, which the call would have ignored.
+        RequestError: the body cannot be read.
+    """
+    refuse_query_parameters(request)
+    settings = running.settings
+    with running.reception.body() as claim:
+        yield await read_body(request, settings.limits.request_bytes, settings.body_timeout, claim)
+
+
+def content_type_of(request: Request) -> str:
+    """Return the request's Content-Type, empty where it has none."""
+    return request.headers.get("content-type", "")
+
+
+def json_response(
+    answer: BaseModel, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """Return an answer encoded."""
+    return Response(answer.model_dump_json(), status, headers, "application/json")
 
 
 def refuse_query_parameters(request: Request) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import anyio
 from starlette.requests import ClientDisconnect, Request
 
+from service.reception import Claim
 from service.request_errors import BodyTooLarge, BodyTooSlow, MalformedBody
 
 _DISCARDED_BODIES = 4
@@ -13,17 +14,19 @@ that closes a connection with unread data resets it, and the client may then los
 says what was wrong."""
 
 
-async def read_body(request: Request, limit: int, timeout: float) -> bytes:
+async def read_body(request: Request, limit: int, timeout: float, claim: Claim) -> bytes:
     """Return the whole body.
 
     Args:
         request: its stream must not have been read.
         limit: most bytes accepted; checked against Content-Length and while streaming.
         timeout: seconds for the body to arrive.
+        claim: takes room for the bytes that arrive.
 
     Raises:
         BodyTooLarge: the body has, or says it has, more than `limit` bytes.
         BodyTooSlow: the body did not arrive within `timeout`.
+        Overloaded: there is no room for the body.
         MalformedBody: Content-Length is no number, or the client hung up half way.
     """
     if _declares_more_than(request, limit) and _waits_for_permission(request):
@@ -35,6 +38,7 @@ async def read_body(request: Request, limit: int, timeout: float) -> bytes:
             async for chunk in request.stream():
                 received += len(chunk)
                 if received <= limit:
+                    claim(len(chunk))
                     body += chunk
                 elif received <= limit * (1 + _DISCARDED_BODIES):
                     body.clear()

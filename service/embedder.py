@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.request_errors import InvalidField
+from service.indexing.thumbnails import make_thumbnail
+from service.request_errors import InvalidField, TooManyPixels
 from vreid.bundle import Bundle
-from vreid.decoding import ImageLimits, Pixels, decode_image
+from vreid.decoding import ImageLimits, declared_pixels, decode_image
 from vreid.embedding import embed
 from vreid.engines import BranchEngine, open_engine
 from vreid.errors import ImageError, UnknownModality
@@ -40,27 +42,47 @@ class EmbeddedSamples:
     Attributes:
         features: float32 (N, 3, D), exact in float16; rows of missing modalities are zero.
         mask: bool (N, 3).
-        pixels: the decoded images of each sample.
         warnings: sentences about each sample's images.
+        thumbnails: a JPEG of each image of each sample; empty unless they were asked for.
     """
 
     features: NDArray[np.float32]
     mask: NDArray[np.bool_]
-    pixels: tuple[Mapping[Modality, Pixels], ...]
     warnings: tuple[tuple[str, ...], ...]
+    thumbnails: tuple[Mapping[Modality, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _PreparedImage:
+    """What is kept of an image when its pixels are given up."""
+
+    branch_input: NDArray[np.float32]
+    warnings: Sequence[str]
+    thumbnail: bytes | None
 
 
 class Embedder:
-    """A bundle and an open engine on it; safe to call from several threads."""
+    """A bundle and an open engine on it; safe to call from several threads.
 
-    def __init__(self, bundle: Bundle, engine: BranchEngine, limits: ImageLimits) -> None:
+    `request_pixels` is how many pixels the images of one call may declare together.
+    """
+
+    def __init__(
+        self, bundle: Bundle, engine: BranchEngine, limits: ImageLimits, request_pixels: int
+    ) -> None:
         self.bundle = bundle
         self.engine = engine
         self.limits = limits
+        self.request_pixels = request_pixels
 
     @classmethod
     def open(
-        cls, bundle: Bundle, engine: str, threads: int | None, limits: ImageLimits
+        cls,
+        bundle: Bundle,
+        engine: str,
+        threads: int | None,
+        limits: ImageLimits,
+        request_pixels: int,
     ) -> Embedder:
         """Open the engine and run every branch once, so that the first request is not the slow one.
 
@@ -68,7 +90,7 @@ class Embedder:
             EngineUnavailable: the engine asked for cannot run here.
             BundleDamaged: a network file cannot be loaded.
         """
-        embedder = cls(bundle, open_engine(bundle, engine, threads), limits)
+        embedder = cls(bundle, open_engine(bundle, engine, threads), limits, request_pixels)
         embedder.warm_up()
         return embedder
 
@@ -83,59 +105,91 @@ class Embedder:
         sample = dict.fromkeys(self.bundle.manifest.modalities, black)
         embed([sample], self.engine, self.bundle.manifest.feature_size)
 
-    def embed(self, samples: Sequence[SentSample]) -> EmbeddedSamples:
+    def embed(
+        self, samples: Sequence[SentSample], with_thumbnails: bool = False
+    ) -> EmbeddedSamples:
         """Decode, preprocess and embed samples; branches of missing modalities do not run.
+
+        Pixels are held of one image at a time.
 
         Raises:
             InvalidField: an image cannot be used; it names the field and the reason.
+            TooManyPixels: the images together declare more than `request_pixels`.
             EngineError: the engine failed.
         """
-        pixels = tuple(decode_sample(sample, self.limits) for sample in samples)
-        inputs = [
-            self._branch_inputs(sample, decoded)
-            for sample, decoded in zip(samples, pixels, strict=True)
+        self._check_headers(samples)
+        prepared = [
+            {
+                modality: self._prepare(sample, modality, with_thumbnails)
+                for modality in sample.images
+            }
+            for sample in samples
         ]
-        features, mask = embed(inputs, self.engine, self.bundle.manifest.feature_size)
-        return EmbeddedSamples(features, mask, pixels, tuple(map(sample_warnings, pixels)))
+        features, mask = embed(
+            [
+                {modality: image.branch_input for modality, image in images.items()}
+                for images in prepared
+            ],
+            self.engine,
+            self.bundle.manifest.feature_size,
+        )
+        return EmbeddedSamples(
+            features,
+            mask,
+            tuple(
+                tuple(text for image in images.values() for text in image.warnings)
+                for images in prepared
+            ),
+            tuple(
+                {
+                    modality: image.thumbnail
+                    for modality, image in images.items()
+                    if image.thumbnail is not None
+                }
+                for images in prepared
+            ),
+        )
 
-    def _branch_inputs(
-        self, sample: SentSample, pixels: Mapping[Modality, Pixels]
-    ) -> dict[Modality, NDArray[np.float32]]:
+    def _check_headers(self, samples: Sequence[SentSample]) -> None:
+        """Refuse by what the files declare, before any pixel is decoded."""
+        total = 0
+        for sample in samples:
+            for modality, data in sample.images.items():
+                with _named(sample, modality):
+                    self._check_branch(modality)
+                    total += declared_pixels(data, self.limits)
+        if total > self.request_pixels:
+            raise TooManyPixels(
+                f"the images declare {total / 1e6:.4g} million pixels together and "
+                f"{self.request_pixels / 1e6:g} million are allowed in a request; send crops of "
+                "the vehicle or fewer samples"
+            )
+
+    def _check_branch(self, modality: Modality) -> None:
         manifest = self.bundle.manifest
-        for modality in pixels:
-            if modality not in manifest.modalities:
-                raise InvalidField(
-                    sample.prefix + modality,
-                    UnknownModality(
-                        f"the model {manifest.name} has no {modality} branch, only "
-                        f"{subset_name(manifest.modalities)}; leave this image out"
-                    ),
-                )
-        return {
-            modality: preprocess(decoded, modality, manifest.preprocessing, sample.tir_palette)
-            for modality, decoded in pixels.items()
-        }
+        if modality not in manifest.modalities:
+            raise UnknownModality(
+                f"the model {manifest.name} has no {modality} branch, only "
+                f"{subset_name(manifest.modalities)}; leave this image out"
+            )
+
+    def _prepare(
+        self, sample: SentSample, modality: Modality, with_thumbnail: bool
+    ) -> _PreparedImage:
+        preprocessing = self.bundle.manifest.preprocessing
+        with _named(sample, modality):
+            pixels = decode_image(sample.images[modality], self.limits)
+        return _PreparedImage(
+            preprocess(pixels, modality, preprocessing, sample.tir_palette),
+            modality_warnings(pixels, modality),
+            make_thumbnail(pixels, modality, preprocessing) if with_thumbnail else None,
+        )
 
 
-def decode_sample(sample: SentSample, limits: ImageLimits) -> dict[Modality, Pixels]:
-    """Decode every image of a sample.
-
-    Raises:
-        InvalidField: an image cannot be used; it names the field and the reason.
-    """
-    decoded: dict[Modality, Pixels] = {}
-    for modality, data in sample.images.items():
-        try:
-            decoded[modality] = decode_image(data, limits)
-        except ImageError as error:
-            raise InvalidField(sample.prefix + modality, error) from error
-    return decoded
-
-
-def sample_warnings(pixels: Mapping[Modality, Pixels]) -> tuple[str, ...]:
-    """Return sentences about images that do not look like their modality."""
-    return tuple(
-        warning
-        for modality, decoded in pixels.items()
-        for warning in modality_warnings(decoded, modality)
-    )
+@contextmanager
+def _named(sample: SentSample, modality: Modality) -> Iterator[None]:
+    """Name the field whose image is at fault."""
+    try:
+        yield
+    except (ImageError, UnknownModality) as error:
+        raise InvalidField(sample.prefix + modality, error) from error

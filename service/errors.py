@@ -10,8 +10,8 @@
         │   ├── InvalidSearch        k, cursor or query of a search out of range
         │   ├── GalleryNotFound      the directory holds no gallery
         │   ├── GalleryLocked        another process held the write lock for too long
-        │   ├── GalleryUnwritable    disk full, read-only or no permission
-        │   ├── GalleryDamaged       the file is not what was written
+        │   ├── GalleryUnwritable    disk full, read-only, a network disk
+        │   ├── GalleryDamaged       the file is not what was written, or gone
         │   ├── GalleryUnsupported   written by a newer vreid
         │   └── GalleryClosed        used after close
         └── IndexingError
@@ -79,11 +79,11 @@ class GalleryLocked(GalleryError):
 
 
 class GalleryUnwritable(GalleryError):
-    """The gallery's files cannot be written: disk full, read-only, or no permission."""
+    """The gallery's files cannot be written: disk full, read-only, no permission, network disk."""
 
 
 class GalleryDamaged(GalleryError):
-    """The gallery's file does not hold what was written to it."""
+    """The gallery's file does not hold what was written to it, or was deleted."""
 
 
 class GalleryUnsupported(GalleryError):

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 
@@ -27,6 +31,8 @@ from vreid.thermal import STYLES
 
 LARGEST_FEATURE = 65504.0
 """The largest number that a gallery can hold, float16's."""
+
+_WHOLE_NUMBER = re.compile("-?[0-9]+")
 
 NO_IMAGE = "has no image; give at least one of rgb, nir, tir"
 
@@ -51,7 +57,8 @@ def _known_palette(value: str) -> str:
 
 
 def _whole_number(value: object) -> object:
-    if isinstance(value, bool | float):
+    misspelt = isinstance(value, str) and not _WHOLE_NUMBER.fullmatch(value)
+    if misspelt or isinstance(value, bool | float):
         raise ValueError("has to be a whole number")
     return value
 
@@ -66,6 +73,33 @@ Image = Annotated[
 Palette = Annotated[str, AfterValidator(_known_palette), WithJsonSchema({"enum": list(STYLES)})]
 
 Count = Annotated[int, BeforeValidator(_whole_number)]
+
+
+def _feature_row(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        data = base64.b64decode(value, validate=True)
+        return np.frombuffer(data, dtype="<f4").tolist()
+    except ValueError as error:
+        raise ValueError(
+            "is not base64 of little-endian float32; send the row as /embed returned it"
+        ) from error
+
+
+FeatureRow = Annotated[
+    list[float],
+    BeforeValidator(_feature_row),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "array", "items": {"type": "number"}},
+                {"type": "string", "contentEncoding": "base64"},
+            ]
+        }
+    ),
+]
+"""Numbers of one modality; in JSON also base64 of little-endian float32."""
 
 
 class Input(BaseModel):
@@ -85,6 +119,13 @@ class Images(Input):
         description="false-colour palette of the thermal image, grey where it has none; "
         "found by measurement when left out",
     )
+
+    @field_validator("tir_palette")
+    @classmethod
+    def _colours_a_thermal_image(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and "tir" in info.data and info.data["tir"] is None:
+            raise ValueError("is given without tir; send the thermal image too, or leave it out")
+        return value
 
     @model_validator(mode="after")
     def _has_an_image(self) -> Images:
@@ -112,8 +153,16 @@ class EmbedInput(Input):
 class EmbeddingInput(Input):
     """Branch features of one vehicle, as `/embed` returns them with `features`."""
 
-    features: list[list[float] | None] = Field(
-        min_length=3, max_length=3, description="one row for rgb, nir, tir; null where missing"
+    features: list[FeatureRow | None] = Field(
+        min_length=3,
+        max_length=3,
+        description="one row for rgb, nir, tir: a list of numbers, or base64 of little-endian "
+        "float32; null where missing",
+    )
+    model: str | None = Field(
+        default=None,
+        description="fingerprint of the model that made the features; when given, features of "
+        "another model are refused",
     )
 
     @model_validator(mode="after")

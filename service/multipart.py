@@ -88,7 +88,8 @@ def parse_multipart(body: bytes, content_type: str) -> list[Part]:
         content_type: the request's Content-Type with its boundary.
 
     Raises:
-        MalformedBody: no boundary, a part without a name, too many parts, or a body cut off.
+        MalformedBody: no boundary or one that is too long, a part without a name, too many parts,
+            or a body cut off.
     """
     _, parameters = parse_options_header(content_type)
     boundary = parameters.get(b"boundary")
@@ -97,19 +98,19 @@ def parse_multipart(body: bytes, content_type: str) -> list[Part]:
             "the Content-Type has no boundary; let your HTTP library set it for multipart/form-data"
         )
     collector = _Collector()
-    parser = MultipartParser(
-        boundary,
-        {
-            "on_part_begin": collector.on_part_begin,
-            "on_part_data": collector.on_part_data,
-            "on_part_end": collector.on_part_end,
-            "on_header_field": collector.on_header_field,
-            "on_header_value": collector.on_header_value,
-            "on_header_end": collector.on_header_end,
-            "on_end": collector.on_end,
-        },
-    )
     try:
+        parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": collector.on_part_begin,
+                "on_part_data": collector.on_part_data,
+                "on_part_end": collector.on_part_end,
+                "on_header_field": collector.on_header_field,
+                "on_header_value": collector.on_header_value,
+                "on_header_end": collector.on_header_end,
+                "on_end": collector.on_end,
+            },
+        )
         parser.write(body)
         parser.finalize()
     except FormParserError as error:

@@ -44,7 +44,7 @@ _STATUS_TITLES = {
     400: "The body cannot be read",
     404: "There is no such record",
     408: "The body did not arrive in time",
-    409: "The id is taken",
+    409: "The id is taken, or another model made the features",
     413: "The body or an image is too large",
     415: "The body's or an image's type is not read",
     422: "A field or an image cannot be used",

@@ -55,6 +55,13 @@ KINDS: dict[type[errors.VreidError], Kind] = {
         408, "body-too-slow", "The body did not arrive in time", closes=True
     ),
     request_errors.BodyTooLarge: Kind(413, "body-too-large", "The body is too large", closes=True),
+    request_errors.TooManyPixels: Kind(413, "too-many-pixels", "The images are too large together"),
+    request_errors.CrossSiteRequest: Kind(
+        403, "cross-site-request", "A page of another site sent this"
+    ),
+    request_errors.MisdirectedRequest: Kind(
+        421, "misdirected-request", "The service does not answer to this name"
+    ),
     request_errors.UnsupportedBody: Kind(415, "unsupported-body", "The body's type is not read"),
     request_errors.InvalidRequest: Kind(422, "invalid-request", "The request has invalid fields"),
     request_errors.Overloaded: Kind(503, "overloaded", "The service is busy", retry_after=1),
@@ -79,6 +86,7 @@ KINDS: dict[type[errors.VreidError], Kind] = {
     service_errors.GalleryLocked: Kind(
         503, "gallery-locked", "Another process holds the gallery", retry_after=1
     ),
+    service_errors.GalleryDamaged: Kind(503, "gallery-damaged", "The gallery is damaged"),
     service_errors.GalleryUnwritable: Kind(
         507, "gallery-unwritable", "The gallery cannot be written"
     ),

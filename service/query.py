@@ -12,6 +12,7 @@ from service.gallery.gallery import Gallery
 from service.inputs import EmbeddingInput, Images, SearchInput
 from service.request_errors import FieldProblem, InvalidRequest
 from vreid.embedding import round_to_stored
+from vreid.errors import FingerprintMismatch
 from vreid.modality import MODALITIES
 
 
@@ -51,15 +52,30 @@ def query_of(asked: SearchInput, is_form: bool, embedder: Embedder, gallery: Gal
     Raises:
         InvalidField: an image cannot be used.
         InvalidRequest: an embedding's rows have another length than the model's features.
+        FingerprintMismatch: the embedding says that another model made it.
         UnknownRecord: no record has the id.
     """
     if asked.samples is not None:
         return fuse_samples(embedder.embed(sent_samples(asked.samples, is_form)))
     if asked.embedding is not None:
+        refuse_other_model(asked.embedding.model, embedder.bundle.fingerprint)
         return query_of_embedding(asked.embedding, embedder.bundle.manifest.feature_size)
     assert asked.id is not None
     record = gallery.get(asked.id)
     return Query(record.features.astype(np.float32), record.mask, excluded_id=record.id)
+
+
+def refuse_other_model(given: str | None, served: str) -> None:
+    """Refuse features that say they are of a model other than the one that is served.
+
+    Raises:
+        FingerprintMismatch: naming both fingerprints.
+    """
+    if given is not None and given != served:
+        raise FingerprintMismatch(
+            f"embedding.model is {given} and the service runs {served}; features of two models "
+            "cannot be compared, so embed the images again with /embed"
+        )
 
 
 def fuse_samples(embedded: EmbeddedSamples) -> Query:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
+import string
 import time
 import uuid
+from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,6 +26,12 @@ def request_id_of(headers: Headers) -> str:
     """Return the caller's request id when it is short and plain, else a new one."""
     given = headers.get(REQUEST_ID, "")
     return given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def path_for_log(scope: Scope) -> str:
+    """Return the path as it was sent, with nothing in it that could begin another log line."""
+    raw = scope.get("raw_path") or scope["path"].encode()
+    return quote(raw, safe=string.punctuation)
 
 
 class RequestContext:
@@ -64,7 +72,7 @@ class RequestContext:
             _access.info(
                 "%s %s %s %.1f ms id=%s",
                 scope["method"],
-                scope["path"],
+                path_for_log(scope),
                 status if status is not None else "no answer",
                 (time.perf_counter() - started) * 1000,
                 request_id,

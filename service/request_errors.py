@@ -5,9 +5,12 @@ VreidError
     ├── MalformedBody        the body is not what its Content-Type says
     ├── UnsupportedBody      a Content-Type that the call does not read
     ├── BodyTooLarge         more bytes than `limits.request_bytes`
+    ├── TooManyPixels        the images together declare more than `limits.request_pixels`
     ├── BodyTooSlow          the body did not arrive within `body_timeout`
     ├── InvalidRequest       fields that are unknown, missing or out of range, each named
     ├── InvalidField         one field whose content was refused by another room
+    ├── MisdirectedRequest   the Host is none that the service answers to
+    ├── CrossSiteRequest     a page of another site sent it
     ├── Overloaded           more requests than the service holds at a time
     └── NotReady             the bundle, the engine or the gallery cannot answer
 """
@@ -35,6 +38,18 @@ class UnsupportedBody(RequestError):
 
 class BodyTooLarge(RequestError):
     """The body has more bytes than the service accepts."""
+
+
+class TooManyPixels(RequestError):
+    """The images of one request declare more pixels than the service decodes for it."""
+
+
+class MisdirectedRequest(RequestError):
+    """The header Host names none of the names that the service answers to."""
+
+
+class CrossSiteRequest(RequestError):
+    """A browser sent the request for a page of another site."""
 
 
 class BodyTooSlow(RequestError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -118,8 +117,8 @@ def _text_value(part: Part) -> object:
     if part.name not in JSON_FIELDS:
         return text
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
+        return pydantic_core.from_json(text, allow_inf_nan=False)
+    except ValueError as error:
         raise ValueError(f'has to be a JSON object, as in {{"camera": "north"}}: {error}') from None
 
 

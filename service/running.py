@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from service.embedder import Embedder
 from service.errors import GalleryError
 from service.gallery.gallery import Gallery
+from service.reception import Reception
 from service.request_errors import NotReady
 from service.settings import Settings
 from service.workers import Workers
@@ -23,12 +24,14 @@ class Running:
         embedder: bundle and warmed-up engine.
         gallery: the open gallery; it follows what other processes change.
         workers: threads for blocking work.
+        reception: room for bodies.
     """
 
     settings: Settings
     embedder: Embedder
     gallery: Gallery
     workers: Workers
+    reception: Reception
 
     @property
     def bundle(self) -> Bundle:
@@ -62,6 +65,19 @@ def open_running(settings: Settings) -> Running:
     """
     limits = ImageLimits(settings.limits.image_bytes, settings.limits.image_pixels)
     bundle = Bundle.load(settings.bundle)
-    embedder = Embedder.open(bundle, settings.engine, settings.threads, limits)
-    gallery = Gallery.open(settings.gallery, bundle, follow_interval=settings.refresh_interval)
-    return Running(settings, embedder, gallery, Workers(settings.workers, settings.pending))
+    embedder = Embedder.open(
+        bundle, settings.engine, settings.threads, limits, settings.limits.request_pixels
+    )
+    gallery = Gallery.open(
+        settings.gallery,
+        bundle,
+        follow_interval=settings.refresh_interval,
+        lock_timeout=settings.lock_timeout,
+    )
+    return Running(
+        settings,
+        embedder,
+        gallery,
+        Workers(settings.workers, settings.pending, settings.lock_timeout),
+        Reception(settings.receiving, settings.receiving_bytes),
+    )

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from vreid.decoding import LARGEST_MAX_PIXELS
 from vreid.errors import ConfigurationError
 
 PREFIX = "VREID_"
@@ -40,7 +41,15 @@ class Limits(BaseModel):
     )
     image_bytes: int = Field(default=20 * 2**20, ge=1024, description="bytes of one encoded image")
     image_pixels: int = Field(
-        default=50_000_000, ge=1024, description="pixels that an image may declare"
+        default=50_000_000,
+        ge=1024,
+        le=LARGEST_MAX_PIXELS,
+        description="pixels that an image may declare",
+    )
+    request_pixels: int = Field(
+        default=200_000_000,
+        ge=1024,
+        description="pixels that the images of one request may declare together",
     )
     samples: int = Field(default=64, ge=1, description="samples in one request")
     k: int = Field(default=1000, ge=1, le=9999, description="results of one search")
@@ -66,6 +75,11 @@ class Settings(BaseSettings):
     allow_open: bool = Field(
         default=False, description="listen beyond this machine although there are no API keys"
     )
+    allowed_hosts: str = Field(
+        default="",
+        description="host names, separated by commas, that requests may be addressed to besides "
+        "those of this machine; unless this is set, allow_open accepts every name",
+    )
     engine: str = Field(default="auto", description="auto, onnxruntime-cpu or onnxruntime-cuda")
     threads: int | None = Field(
         default=None,
@@ -83,7 +97,22 @@ class Settings(BaseSettings):
         ge=1,
         description="requests held at a time, running or waiting; more are told 503",
     )
+    receiving: int = Field(
+        default=256,
+        ge=1,
+        description="bodies held at a time, arriving or being answered; more are told 503",
+    )
+    receiving_bytes: int = Field(
+        default=512 * 2**20,
+        ge=1024,
+        description="bytes of all bodies held at a time; more are told 503",
+    )
     body_timeout: float = Field(default=30.0, gt=0, description="seconds for a body to arrive")
+    lock_timeout: float = Field(
+        default=3.0,
+        gt=0,
+        description="seconds that a write waits for other writes to the gallery, then 503",
+    )
     refresh_interval: float = Field(
         default=0.5,
         gt=0,

@@ -66,6 +66,8 @@ def sentence(kind: str, message: str, known: Sequence[str]) -> str:
         return (
             f"is not known; allowed are {', '.join(known)}" if known else "is not known; see /docs"
         )
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return "has to be a JSON object"
     for prefix in ("Value error, ", "Input should be ", "Assertion failed, "):
         if message.startswith(prefix):
             rest = message.removeprefix(prefix)

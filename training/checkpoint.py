@@ -2,7 +2,7 @@
 
     model.safetensors    the weights to evaluate and export (the moving average where there is one)
     training_state.pt    what a resumed run needs besides; read with weights_only
-    config.json          configuration, identities of the classifier, position in the run
+    config.json          configuration without folders, identities of the classifier, position
 
 A new checkpoint is written beside the old one and takes its name by renaming. A crash between the
 two renames leaves the old one under `checkpoint.previous`, where it is found again.
@@ -11,7 +11,8 @@ two renames leaves the old one under `checkpoint.previous`, where it is found ag
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,20 +41,37 @@ class Position:
 
 
 @dataclass(frozen=True)
+class StartingPoint:
+    """Another run, whose weights a run began with.
+
+    Attributes:
+        weights_sha256: of its evaluated weights.
+        config: its configuration in plain JSON values, without paths of a machine.
+        epochs: how many of its epochs were complete.
+        started_from: the run that it had begun with in turn, if any.
+    """
+
+    weights_sha256: str
+    config: dict[str, Any]
+    epochs: int
+    started_from: "StartingPoint | None" = None
+
+
+@dataclass(frozen=True)
 class CheckpointDescription:
     """What config.json holds.
 
     Attributes:
-        config: the run's configuration.
+        config: the run's configuration; once read back, without folders.
         identities: "source/identity" of each column of the classifier.
         position: where the run goes on; `epoch == config.epochs` when it is complete.
-        started_from: sha256 of the weights of another run that this one began with, if any.
+        started_from: another run whose weights this one began with, if any.
     """
 
     config: TrainingConfig
     identities: tuple[str, ...]
     position: Position
-    started_from: str | None = None
+    started_from: StartingPoint | None = None
 
 
 @dataclass(frozen=True)
@@ -65,12 +83,15 @@ class TrainingState:
         optimiser: its state dict.
         random: state of torch's CPU generator.
         averaged_updates: how often the moving average was updated; None without one.
+        precision: state of the loss scaler under 16-mixed, which only a GPU runs and no test does;
+            empty under every other precision.
     """
 
     model: StateDict
     optimiser: dict[str, Any]
     random: Tensor
     averaged_updates: int | None
+    precision: dict[str, Any] = field(default_factory=dict)
 
 
 def save_checkpoint(
@@ -130,7 +151,7 @@ def read_description(checkpoint: Path) -> CheckpointDescription:
             TrainingConfig.from_json(document["config"], str(path)),
             tuple(document["identities"]),
             Position(**document["position"]),
-            document.get("started_from"),
+            _starting_point(document.get("started_from")),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is damaged ({error!r}); take another checkpoint") from error
@@ -190,11 +211,18 @@ def load_model(path: Path) -> tuple[CCNet, TrainingConfig]:
 def _to_json(description: CheckpointDescription) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
-        "config": description.config.to_json(),
+        "config": description.config.portable(),
         "identities": list(description.identities),
         "position": vars(description.position),
-        "started_from": description.started_from,
+        "started_from": asdict(description.started_from) if description.started_from else None,
     }
+
+
+def _starting_point(document: Mapping[str, Any] | None) -> StartingPoint | None:
+    if document is None:
+        return None
+    earlier = _starting_point(document["started_from"])
+    return StartingPoint(**{**document, "started_from": earlier})
 
 
 def _synchronise(path: Path) -> None:

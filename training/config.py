@@ -3,14 +3,15 @@
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from training.data.augmentation import Augmentation
 from training.losses import ObjectiveWeights
 from training.model.normalisation import MiddleNormalisation
+from training.model.pretrained import HUB, NONE, PACKAGE
 from vreid.errors import ConfigurationError
 from vreid.modality import MODALITIES
 from vreid.preprocessing import Normalisation, Preprocessing
@@ -28,7 +29,7 @@ class ModelConfig(_Section):
 
     backbone: str = "resnet50"
     normalisation: MiddleNormalisation = "alnu"
-    pretrained: str = "none"
+    pretrained: str = NONE
 
 
 class PreprocessingConfig(_Section):
@@ -114,7 +115,8 @@ class TrainingConfig(_Section):
 
     Attributes:
         name: what the model will be called.
-        sources: data sets by a name of the run's own; the first one's epoch is the run's epoch.
+        sources: data sets by a name of the run's own, without a slash; the first one's epoch is
+            the run's epoch.
         ema_decay: of the moving average of weights that is evaluated and exported; none when
             absent.
     """
@@ -137,9 +139,29 @@ class TrainingConfig(_Section):
         self.preprocessing.build()
         return self
 
+    @field_validator("sources")
+    @classmethod
+    def _names_without_slash(cls, sources: dict[str, SourceConfig]) -> dict[str, SourceConfig]:
+        # Identities are called source/identity: a/b/1 could be b/1 of a, or 1 of a/b.
+        for name in sources:
+            if "/" in name:
+                raise ValueError(f"source {name!r} has a slash in its name; leave it out")
+        return sources
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
         return self.model_dump(mode="json")
+
+    def portable(self) -> dict[str, Any]:
+        """As plain JSON values without folders: files keep their name, data sets' roots go."""
+        document = self.to_json()
+        for source in document["sources"].values():
+            del source["root"]
+            if source["split"] is not None:
+                source["split"] = PurePath(source["split"]).name
+        if self.model.pretrained not in (NONE, HUB, PACKAGE):
+            document["model"]["pretrained"] = PurePath(self.model.pretrained).name
+        return document
 
     @classmethod
     def from_json(cls, document: object, where: str) -> "TrainingConfig":

@@ -1,13 +1,10 @@
 """The training loop."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from torch import Tensor
 from tqdm import tqdm
 
@@ -15,6 +12,7 @@ from training.checkpoint import (
     MODEL,
     CheckpointDescription,
     Position,
+    StartingPoint,
     TrainingState,
     find_checkpoint,
     read_description,
@@ -22,17 +20,14 @@ from training.checkpoint import (
     read_weights,
     save_checkpoint,
 )
-from training.config import OptimiserConfig, TrainingConfig
+from training.config import TrainingConfig
 from training.data.training_images import Batch
 from training.errors import CheckpointError, NonFiniteLossError, TrainingInterruptedError
 from training.interruption import StopRequest
-from training.losses import Objective
-from training.model import CCNet
-from training.moving_average import MovingAverage
+from training.run import Run, prepare_run
 from training.schedule import learning_rate_factor
 from training.sources import (
     TrainingSamples,
-    load_training_samples,
     make_loader,
     make_sampler,
 )
@@ -45,29 +40,6 @@ class BatchLoader(Protocol):
     def __iter__(self) -> Iterator[Batch]: ...
 
     def __len__(self) -> int: ...
-
-
-@dataclass
-class Run:
-    """Everything that a step needs.
-
-    Attributes:
-        network: what runs forward, as Fabric wrapped it.
-        model: the CCNet inside it.
-        started_from: sha256 of the weights that the run began with, where another run made them.
-    """
-
-    config: TrainingConfig
-    directory: Path
-    fabric: Any
-    samples: TrainingSamples
-    model: CCNet
-    network: Any
-    optimiser: Any
-    objective: Objective
-    average: MovingAverage | None
-    position: Position = field(default_factory=Position)
-    started_from: str | None = None
 
 
 def train(
@@ -93,7 +65,7 @@ def train(
         NonFiniteLossError: the loss became NaN or infinite.
     """
     resumed = _resumed_checkpoint(config, directory, resume)
-    run = _prepare(config, directory)
+    run = prepare_run(config, directory)
     if resumed is not None:
         _restore(run, resumed)
     elif start is not None:
@@ -118,56 +90,13 @@ def _resumed_checkpoint(config: TrainingConfig, directory: Path, resume: bool) -
 
 def _check_same_recipe(wanted: TrainingConfig, saved: TrainingConfig) -> None:
     """Compares what decides the weights; where and with what folders it runs may differ."""
-    for name in TrainingConfig.model_fields:
-        ours, theirs = getattr(wanted, name), getattr(saved, name)
-        if name == "sources":
-            ours, theirs = (
-                {key: source.model_copy(update={"root": None}) for key, source in side.items()}
-                for side in (ours, theirs)
-            )
-        if name != "compute" and ours != theirs:
+    ours, theirs = wanted.portable(), saved.portable()
+    for name in ours:
+        if name != "compute" and ours[name] != theirs[name]:
             raise CheckpointError(
-                f"the checkpoint was made with another {name} ({theirs}); resume with the "
+                f"the checkpoint was made with another {name} ({theirs[name]}); resume with the "
                 "configuration it was begun with, or train into another directory"
             )
-
-
-def _prepare(config: TrainingConfig, directory: Path) -> Run:
-    compute = config.compute
-    fabric = Fabric(
-        accelerator=compute.accelerator,
-        devices=compute.devices,
-        strategy=compute.strategy,
-        precision=compute.precision,
-        loggers=TensorBoardLogger(directory, name="tensorboard", version=0),
-    )
-    fabric.launch()
-    torch.manual_seed(config.seed)
-    samples = load_training_samples(config.sources)
-    settings = config.model
-    model = CCNet(
-        settings.backbone, len(samples.identities), settings.normalisation, settings.pretrained
-    )
-    # Convolutions run two to three times faster on CPU in this layout, and better on tensor cores.
-    model.to(memory_format=torch.channels_last).train()
-    network, optimiser = fabric.setup(model, _make_optimiser(model, config.optimiser))
-    return Run(
-        config=config,
-        directory=directory,
-        fabric=fabric,
-        samples=samples,
-        model=model,
-        network=network,
-        optimiser=optimiser,
-        objective=Objective(config.objective, samples.label_space().to(fabric.device)),
-        average=MovingAverage(model, config.ema_decay) if config.ema_decay else None,
-    )
-
-
-def _make_optimiser(model: CCNet, config: OptimiserConfig) -> torch.optim.Optimizer:
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    kind = torch.optim.AdamW if config.kind == "adamw" else torch.optim.Adam
-    return kind(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
 
 
 def _check_same_identities(run: Run, description: CheckpointDescription) -> None:
@@ -179,7 +108,8 @@ def _check_same_identities(run: Run, description: CheckpointDescription) -> None
 
 
 def _start_from(run: Run, checkpoint: Path) -> None:
-    _check_same_identities(run, read_description(checkpoint))
+    description = read_description(checkpoint)
+    _check_same_identities(run, description)
     try:
         run.model.load_state_dict(read_weights(checkpoint))
     except RuntimeError as error:
@@ -187,7 +117,14 @@ def _start_from(run: Run, checkpoint: Path) -> None:
             f"{checkpoint} is of another architecture than the configuration's model ({error}); "
             "start from a run with the same [model]"
         ) from error
-    run.started_from = file_sha256(checkpoint / MODEL)
+    if run.average is not None:
+        run.average.restore(run.model.state_dict(), updates=0)
+    run.started_from = StartingPoint(
+        weights_sha256=file_sha256(checkpoint / MODEL),
+        config=description.config.portable(),
+        epochs=description.position.epoch,
+        started_from=description.started_from,
+    )
 
 
 def _restore(run: Run, checkpoint: Path) -> None:
@@ -198,6 +135,8 @@ def _restore(run: Run, checkpoint: Path) -> None:
     run.optimiser.load_state_dict(state.optimiser)
     if run.average is not None and state.averaged_updates is not None:
         run.average.restore(read_weights(checkpoint), state.averaged_updates)
+    if state.precision:
+        run.fabric.strategy.precision.load_state_dict(state.precision)
     torch.set_rng_state(state.random)
     run.position = description.position
     run.started_from = description.started_from
@@ -229,7 +168,7 @@ def _train_epoch(run: Run, loader: BatchLoader, stop: StopRequest) -> None:
             sums[name] = sums.get(name, 0.0) + value
         run.fabric.log_dict(values, step=epoch * length + number)
         progress.set_postfix(loss=f"{sum(values.values()):.3f}")
-        if stop.received:
+        if _asked_to_stop(run, stop):
             run.position = Position(epoch, number + 1)
             _save(run)
             raise TrainingInterruptedError(
@@ -239,6 +178,14 @@ def _train_epoch(run: Run, loader: BatchLoader, stop: StopRequest) -> None:
     steps = max(length - first, 1)
     means = ", ".join(f"{name} {total / steps:.3f}" for name, total in sums.items())
     run.fabric.print(f"epoch {epoch + 1}/{run.config.epochs}: {means}")
+
+
+def _asked_to_stop(run: Run, stop: StopRequest) -> bool:
+    """Whether any process received a signal: they must all stop after the same batch."""
+    if run.fabric.world_size == 1:
+        return stop.received
+    received = torch.tensor(int(stop.received), device=run.fabric.device)
+    return bool(run.fabric.all_reduce(received, reduce_op="max"))
 
 
 def _progress(run: Run, loader: BatchLoader, epoch: int, first: int, length: int) -> "tqdm[Batch]":
@@ -294,8 +241,13 @@ def _file_names(samples: TrainingSamples, batch: Batch) -> Iterator[str]:
 
 
 def _save(run: Run) -> None:
-    if not run.fabric.is_global_zero:
-        return
+    """Writes the checkpoint in one process; none goes on before it is there."""
+    if run.fabric.is_global_zero:
+        _write_checkpoint(run)
+    run.fabric.barrier()
+
+
+def _write_checkpoint(run: Run) -> None:
     weights = run.model.state_dict()
     description = CheckpointDescription(
         run.config, run.samples.identities, run.position, run.started_from
@@ -305,6 +257,7 @@ def _save(run: Run) -> None:
         optimiser=run.optimiser.state_dict(),
         random=torch.get_rng_state(),
         averaged_updates=run.average.updates if run.average else None,
+        precision=run.fabric.strategy.precision.state_dict(),
     )
     save_checkpoint(
         run.directory, description, run.average.weights if run.average else weights, state

@@ -47,6 +47,7 @@ Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 """Decoded pixels: uint8 (H, W, 3), uint8 (H, W) or uint16 (H, W)."""
 
 _ORIENTATION_TAG = 0x0112
+_PHOTOMETRIC_TAG = 0x0106
 _MEBIBYTE = 1 << 20
 
 
@@ -92,6 +93,48 @@ def decode_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Pixels:
         UnsupportedImage: another format, or a kind of pixel that has no 8- or 16-bit meaning.
         UndecodableImage: no image, truncated, or corrupt.
     """
+    _check_bytes(data, limits)
+    format_name, opener = _recognise(data)
+    try:
+        for size in _DECLARED_SIZES.get(format_name, _no_sizes)(data):
+            _check_size(size, limits)
+        image = opener(BytesIO(data))
+        _check_size(image.size, limits)
+        image.load()
+        pixels = _pixels(image, format_name)
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:  # a corrupt file makes Pillow's plugins raise many types
+        raise _damaged(format_name, error) from error
+    return _upright(pixels, _orientation(image))
+
+
+def declared_pixels(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> int:
+    """Width times height as the file's header declares them; no pixels are decoded.
+
+    Args:
+        data: the file's bytes.
+        limits: checked as `decode_image` checks them.
+
+    Raises:
+        ImageError: as `decode_image` for what the header shows already.
+    """
+    _check_bytes(data, limits)
+    format_name, opener = _recognise(data)
+    try:
+        sizes = _DECLARED_SIZES.get(format_name, _no_sizes)(data)
+        # These plugins read no more than the header when they open a file.
+        sizes = sizes or [opener(BytesIO(data)).size]
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:  # a corrupt file makes Pillow's plugins raise many types
+        raise _damaged(format_name, error) from error
+    for size in sizes:
+        _check_size(size, limits)
+    return max(width * height for width, height in sizes)
+
+
+def _check_bytes(data: bytes, limits: ImageLimits) -> None:
     if not data:
         raise EmptyImage("the image has 0 bytes; send the whole file")
     if len(data) > limits.max_bytes:
@@ -99,21 +142,12 @@ def decode_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Pixels:
             f"the image has {len(data) / _MEBIBYTE:.1f} MiB and {limits.max_bytes / _MEBIBYTE:.1f} "
             "are allowed; send a smaller crop or a stronger compression"
         )
-    format_name, opener = _recognise(data)
-    for size in _DECLARED_SIZES.get(format_name, _no_sizes)(data):
-        _check_size(size, limits)
-    try:
-        image = opener(BytesIO(data))
-        _check_size(image.size, limits)
-        image.load()
-        pixels = _pixels(image, format_name)
-    except (ImageError, MemoryError):
-        raise
-    except Exception as error:  # Pillow's plugins raise many types on corrupt files
-        raise UndecodableImage(
-            f"the {format_name} image is truncated or corrupt ({error}); send the whole file again"
-        ) from error
-    return _upright(pixels, _orientation(image))
+
+
+def _damaged(format_name: str, error: Exception) -> UndecodableImage:
+    return UndecodableImage(
+        f"the {format_name} image is truncated or corrupt ({error}); send the whole file again"
+    )
 
 
 def _recognise(data: bytes) -> tuple[str, Callable[[BytesIO], Image.Image]]:
@@ -171,7 +205,8 @@ def _check_size(size: tuple[int, int], limits: ImageLimits) -> None:
 
 def _pixels(image: Image.Image, format_name: str) -> Pixels:
     if image.mode.startswith("I;16"):
-        return np.asarray(image).astype(np.uint16)
+        levels = np.asarray(image).astype(np.uint16)
+        return 0xFFFF - levels if _is_white_zero(image) else levels
     if image.mode == "I":
         return _narrowed(np.asarray(image), format_name)
     if image.mode == "F":
@@ -187,6 +222,11 @@ def _pixels(image: Image.Image, format_name: str) -> Pixels:
     if image.mode in ("1", "L"):
         return np.asarray(image.convert("L"))
     return np.asarray(image.convert("RGB"))
+
+
+def _is_white_zero(image: Image.Image) -> bool:
+    """Whether a TIFF counts from white; Pillow inverts such pictures up to 8 bits only."""
+    return isinstance(image, TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC_TAG) == 0
 
 
 def _narrowed(pixels: NDArray[np.int32], format_name: str) -> NDArray[np.uint16]:

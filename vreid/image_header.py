@@ -42,7 +42,7 @@ def tiff_sizes(data: bytes) -> list[tuple[int, int]]:
     try:
         tags = _first_directory(data)
         sizes = [(tags[_TIFF_WIDTH], tags[_TIFF_HEIGHT])]
-    except (struct.error, KeyError) as error:
+    except (struct.error, KeyError, OverflowError) as error:
         raise UndecodableImage(
             "the TIFF image's directory is cut off or has no size; send the whole file again"
         ) from error

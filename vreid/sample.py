@@ -79,10 +79,10 @@ class Sample:
             return source
         try:
             return source.read_bytes()
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: no file can have such a name
+            reason = error.strerror if isinstance(error, OSError) else error
             raise UnreadableImage(
-                f"{source} cannot be read ({error.strerror}); "
-                "check that the file exists and may be read"
+                f"{source} cannot be read ({reason}); check that the file exists and may be read"
             ) from error
 
     def _label(self) -> str:

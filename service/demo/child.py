@@ -16,6 +16,8 @@ from service.errors import ServiceError
 
 HOST = "127.0.0.1"
 _POLL_SECONDS = 0.1
+_STOP_SECONDS = 30.0
+"""More than the service gives its requests to finish."""
 
 
 class DemoError(ServiceError):
@@ -47,7 +49,16 @@ def serving(bundle: Path, gallery: Path, port: int) -> Iterator[subprocess.Popen
     try:
         yield child
     finally:
-        child.terminate()
+        stop(child)
+
+
+def stop(child: subprocess.Popen[bytes], patience: float = _STOP_SECONDS) -> None:
+    """End the process: ask it first, and end it by force after `patience` seconds."""
+    child.terminate()
+    try:
+        child.wait(patience)
+    except subprocess.TimeoutExpired:
+        child.kill()
         child.wait()
 
 

@@ -39,12 +39,16 @@ class GrowingArray:
         """Append rows."""
         size = self._size + len(rows)
         if size > len(self._values):
-            capacity = max(size, 2 * len(self._values), 16)
+            capacity = max(size, 2 * len(self._values))
             larger = np.empty((capacity, *self._values.shape[1:]), dtype=self._values.dtype)
             larger[: self._size] = self._values[: self._size]
             self._values = larger
         self._values[self._size : size] = rows
         self._size = size
+
+    def truncate(self, size: int) -> None:
+        """Drop what was appended beyond a size."""
+        self._size = min(self._size, size)
 
     def view(self) -> NDArray[Any]:
         """The rows so far; safe to take while another thread appends."""
@@ -115,6 +119,19 @@ class Columns:
                 self._rows_of(_attribute_key(attribute, value)).extend(np.array([row]))
         self._size += len(records)
 
+    def truncate(self, size: int) -> None:
+        """Drop the rows from `size` on, also those that an append has added in part only.
+
+        No view may reach beyond `size`.
+        """
+        for column in (self._sequence, self._features, self._mask, self._captured_at):
+            column.truncate(size)
+        for labels in self._labels.values():
+            labels.truncate(size)
+        for rows in self._attributes.values():
+            rows.truncate(int(np.searchsorted(rows.view(), size)))
+        self._size = size
+
     def view(self) -> ColumnView:
         """The rows appended so far."""
         return ColumnView(
@@ -136,8 +153,12 @@ class Columns:
         new._mask.extend(self._mask.view()[kept])
         new._captured_at.extend(self._captured_at.view()[kept])
         for name in LABEL_NAMES:
-            new._labels[name].extend(self._labels[name].view()[kept])
-            new._codes[name] = dict(self._codes[name])
+            codes = self._labels[name].view()[kept]
+            labelled = codes != NO_LABEL
+            used, codes[labelled] = np.unique(codes[labelled], return_inverse=True)
+            labels = list(self._codes[name])
+            new._labels[name].extend(codes)
+            new._codes[name] = {labels[old]: code for code, old in enumerate(used)}
         new_row = np.cumsum(kept) - 1
         for key, rows in self._attributes.items():
             remaining = rows.view()[kept[rows.view()]]

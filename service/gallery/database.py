@@ -57,15 +57,21 @@ class Database:
                 f"{path.parent} holds no gallery ({path.name} is not there); "
                 "`vreid index` makes one, or name another directory."
             )
+        self._file = _file_number(path)
         with translated_errors(path):
             self._writer = self._connect()
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: durable when the block ends, undone when it raises."""
-        with self._write_lock, translated_errors(self.path):
+        """One transaction: durable when the block ends, undone when it raises.
+
+        Raises `GalleryDamaged` when the file is no longer there: what is written into a deleted
+        file is lost without an error.
+        """
+        with self._write_lock, translated_errors(self.path, writing=True):
             if self._closed:
                 raise _closed(self.path)
+            self.check()
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
@@ -88,6 +94,14 @@ class Database:
             finally:
                 self._give_back(connection)
 
+    def check(self) -> None:
+        """Raise `GalleryDamaged` unless the path still leads to the file that is open; cheap."""
+        if _file_number(self.path) != self._file:
+            raise GalleryDamaged(
+                f"{self.path} was deleted or replaced while it was in use; "
+                "put it back or restore a backup, then start again."
+            )
+
     def close(self) -> None:
         """Close every connection; the last one folds the write-ahead log into the file."""
         with self._write_lock, self._pool_lock:
@@ -104,7 +118,8 @@ class Database:
             self.path, timeout=self._busy_timeout, isolation_level=None, check_same_thread=False
         )
         try:
-            _enter_wal(connection, self._busy_timeout)
+            enter_wal(connection, self.path, self._busy_timeout)
+            connection.text_factory = _decoded_text
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA secure_delete = ON")
@@ -121,6 +136,7 @@ class Database:
                 raise _closed(self.path)
             if self._idle_readers:
                 return self._idle_readers.pop()
+        self.check()
         return self._connect()
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
@@ -138,15 +154,15 @@ class Database:
 
 
 @contextmanager
-def translated_errors(path: Path) -> Iterator[None]:
+def translated_errors(path: Path, *, writing: bool = False) -> Iterator[None]:
     """Turn SQLite's errors into the gallery's, each with a sentence that says what to do."""
     try:
         yield
     except sqlite3.Error as error:
-        raise _translated(path, error) from error
+        raise _translated(path, error, writing) from error
 
 
-def _translated(path: Path, error: sqlite3.Error) -> GalleryError:
+def _translated(path: Path, error: sqlite3.Error, writing: bool) -> GalleryError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _LOCKED:
         return GalleryLocked(
@@ -159,26 +175,54 @@ def _translated(path: Path, error: sqlite3.Error) -> GalleryError:
             "again "
             "into a new gallery directory."
         )
-    if code in _UNWRITABLE:
+    if code in _UNWRITABLE and writing:
         return GalleryUnwritable(
             f"{path} cannot be written ({error}); free disk space and check that the directory is "
             "writable. Nothing of the last change was stored."
         )
+    if code in _UNWRITABLE:
+        return GalleryUnwritable(
+            f"{path} cannot be opened or read ({error}); check that the disk is there and not "
+            "full, and that the directory is writable: its log files are made by readers too."
+        )
     return GalleryError(f"{path} refused an operation ({error}).")
 
 
-def _enter_wal(connection: sqlite3.Connection, patience: float) -> None:
+def enter_wal(connection: sqlite3.Connection, path: Path, patience: float) -> None:
+    """Switch to the write-ahead log, waiting `patience` seconds for other processes.
+
+    Raises `GalleryUnwritable` when the file system cannot have one.
+    """
     # Switching the journal mode does not always wait for the lock as other statements do.
     deadline = time.monotonic() + patience
     while True:
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            break
         except sqlite3.OperationalError as error:
             busy = (error.sqlite_errorcode & 0xFF) in _LOCKED
             if not busy or time.monotonic() >= deadline:
                 raise
             time.sleep(0.01)
+    if mode != "wal":
+        raise GalleryUnwritable(
+            f"{path} cannot have a write-ahead log here (SQLite stays with {mode!r}), which the "
+            "gallery needs; put the gallery on a local file system."
+        )
+
+
+def _decoded_text(stored: bytes) -> str:
+    """A damaged text must not end the reading of other rows; `decode_record` refuses it."""
+    return stored.decode(errors="surrogateescape")
+
+
+def _file_number(path: Path) -> tuple[int, int] | None:
+    """Device and inode of a file, None when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _make_durable_file(path: Path) -> None:

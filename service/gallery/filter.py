@@ -1,6 +1,6 @@
 """Which records a search or a listing may return.
 
-As JSON, every member optional and all of them required to hold:
+As JSON, every member optional (null is like leaving it out) and all of them required to hold:
 
     {"camera": "2" or ["2", "3"], "identity": ..., "scene": ...,
      "captured_at": {"from": "2024-05-01T00:00:00Z", "to": "2024-05-02T00:00:00Z"},
@@ -64,14 +64,18 @@ class Filter:
         """
         members = _object(document, "The filter")
         _refuse_unknown(members, _MEMBERS, "The filter")
-        time_range = _object(members.get("captured_at", {}), "The filter's captured_at")
+        time_range = _object(_or_empty(members.get("captured_at")), "The filter's captured_at")
         _refuse_unknown(time_range, ("from", "to"), "The filter's captured_at")
-        attributes = _object(members.get("attributes", {}), "The filter's attributes")
+        attributes = _object(_or_empty(members.get("attributes")), "The filter's attributes")
         return cls(
             **{name: _labels(name, members.get(name)) for name in _LABEL_MEMBERS},
             captured_from=_time("from", time_range.get("from")),
             captured_to=_time("to", time_range.get("to")),
-            attributes={name: _values(name, value) for name, value in attributes.items()},
+            attributes={
+                name: _values(name, value)
+                for name, value in attributes.items()
+                if value is not None
+            },
         )
 
     def rows(self, columns: ColumnView) -> NDArray[np.bool_]:
@@ -99,6 +103,10 @@ class Filter:
                 allowed |= columns.with_attribute(attribute, value)
             kept &= allowed
         return kept
+
+
+def _or_empty(value: object) -> object:
+    return {} if value is None else value
 
 
 def _object(value: object, name: str) -> Mapping[str, object]:

@@ -22,7 +22,7 @@ from service.gallery.filter import Filter
 from service.gallery.index import Hit, SearchIndex
 from service.gallery.ranking import Query
 from service.gallery.record import NewRecord, Record
-from service.gallery.store import GalleryStore
+from service.gallery.store import Change, GalleryStore
 from vreid.bundle import Bundle
 from vreid.modality import MODALITIES, Modality
 from vreid.policy import Policy, resolve_policy
@@ -76,20 +76,32 @@ class Gallery:
         self._index = index
         self._following = threading.Lock()
         self._closing = threading.Event()
+        self._damaged: set[int] = set()
         self._follower: threading.Thread | None = None
 
     @classmethod
     def open(
-        cls, directory: Path | str, bundle: Bundle, *, follow_interval: float | None = 0.5
+        cls,
+        directory: Path | str,
+        bundle: Bundle,
+        *,
+        follow_interval: float | None = 0.5,
+        lock_timeout: float = 30.0,
     ) -> Gallery:
         """Open a gallery, or make it when the directory has none, and load its index.
 
         With a `follow_interval` (seconds), a background thread follows the changes of other
-        processes; None leaves that to `refresh`. Raises `FingerprintMismatch` when the gallery was
+        processes; None leaves that to `refresh`. A write waits `lock_timeout` seconds for another
+        process's transaction. Raises `FingerprintMismatch` when the gallery was
         made with another model, and `GalleryError` when it is locked, damaged or unwritable.
         """
         manifest = bundle.manifest
-        store = GalleryStore.open(Path(directory), manifest.fingerprint, manifest.feature_size)
+        store = GalleryStore.open(
+            Path(directory),
+            manifest.fingerprint,
+            manifest.feature_size,
+            lock_timeout=lock_timeout,
+        )
         gallery = cls(store, bundle, SearchIndex(manifest.feature_size))
         try:
             gallery.refresh()
@@ -110,7 +122,7 @@ class Gallery:
     def add_all(self, records: Sequence[NewRecord]) -> list[Record]:
         """Store records in one transaction: all of them or, when this raises, none."""
         stored = self._store.add(records)
-        self.refresh()
+        self._refresh_after_commit()
         return stored
 
     def get(self, record_id: str) -> Record:
@@ -143,7 +155,7 @@ class Gallery:
         """Delete a record with its features and thumbnails. Raises `UnknownRecord`."""
         if self._store.delete([record_id]) == 0:
             raise UnknownRecord(record_id)
-        self.refresh()
+        self._refresh_after_commit()
 
     def count(self, filter: Filter | None = None) -> int:
         """How many records there are, or how many pass a filter."""
@@ -187,14 +199,29 @@ class Gallery:
         ]
 
     def refresh(self) -> int:
-        """Follow the store up to its newest change; return how many changes were new."""
+        """Follow the store up to its newest change; return how many changes were new.
+
+        A record that cannot be read is logged, counted in `damaged` and left out. Raises
+        `GalleryError` when the store cannot be read, `GalleryDamaged` when it was deleted.
+        """
+        self.check()
         before = self._index.sequence
         if self._store.last_sequence() == before:
             return 0
         with self._following:
             while changes := self._store.changes_since(self._index.sequence, _FEED_BATCH):
                 self._index.apply(changes)
+                self._note_damage(changes)
         return self._index.sequence - before
+
+    def check(self) -> None:
+        """Raise `GalleryDamaged` when the gallery's file was deleted or replaced; cheap."""
+        self._store.check()
+
+    @property
+    def damaged(self) -> int:
+        """How many stored records cannot be read, and are therefore never found."""
+        return len(self._damaged)
 
     def info(self) -> GalleryInfo:
         """Directory, number of records, model and size of the gallery."""
@@ -236,6 +263,21 @@ class Gallery:
             raise InvalidSearch("The query's mask names no modality; give at least one image.")
         return Query(given, present)
 
+    def _refresh_after_commit(self) -> None:
+        # What is committed stays committed: an error here would make the caller do it again.
+        try:
+            self.refresh()
+        except Exception as error:
+            logger.warning("A stored change is not searchable yet; trying again: %s", error)
+
+    def _note_damage(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            if change.damage is not None:
+                logger.error("A record is left out of every search: %s", change.damage)
+                self._damaged.add(change.record_sequence)
+            elif change.kind == "delete":
+                self._damaged.discard(change.record_sequence)
+
     def _follow_in_background(self, interval: float) -> None:
         self._follower = threading.Thread(
             target=self._follow, args=(interval,), name="gallery-follower", daemon=True
@@ -254,6 +296,11 @@ class Gallery:
                 if str(error) != last_problem:
                     logger.warning("Changes of the gallery cannot be followed: %s", error)
                 last_problem = str(error)
+            except Exception as error:
+                # An error in the program must not end the following: the next change may succeed.
+                if repr(error) != last_problem:
+                    logger.exception("Changes of the gallery cannot be followed")
+                last_problem = repr(error)
             else:
                 last_problem = ""
 

@@ -79,9 +79,21 @@ class SearchIndex:
         return self._state.sequence
 
     def apply(self, changes: Sequence[Change]) -> None:
-        """Follow changes, which must begin after `sequence` and be in the feed's order."""
+        """Follow changes, which must begin after `sequence` and be in the feed's order.
+
+        When this raises, the index is as it was before.
+        """
         if not changes:
             return
+        columns, size = self._columns, self._state.columns.size
+        try:
+            self._state = self._after(changes)
+        except BaseException:
+            self._columns = columns
+            columns.truncate(size)
+            raise
+
+    def _after(self, changes: Sequence[Change]) -> IndexState:
         added = [change.record for change in changes if change.record is not None]
         self._columns.append(added)
         columns = self._columns.view()
@@ -91,7 +103,7 @@ class SearchIndex:
         state = IndexState(changes[-1].sequence, columns, live, self._state.segments)
         if self._should_compact(live):
             state = self._compacted(state)
-        self._state = self._sealed(state)
+        return self._sealed(state)
 
     def search(
         self,

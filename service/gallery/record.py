@@ -37,7 +37,8 @@ class NewRecord:
     `features` is (3, D), the branches' output in the order RGB, NIR, TIR; it is kept as float16,
     and rows of missing modalities become zero. `mask` is (3,) bool. `id` is made when it is None.
     `captured_at` must carry a time zone and becomes UTC. `thumbnails` are encoded JPEG files.
-    `source` is the path of each original image, empty when the images came with a request.
+    `source` is each original image's path below the source that was indexed, empty when the images
+    came with a request.
 
     Raises `InvalidRecord` with a sentence that names the field.
     """

@@ -64,6 +64,8 @@ def decode_record(row: Sequence[Any], feature_size: int, path: Path) -> Record:
     Raises `GalleryDamaged`, naming the record, when the row is not what `encode_record` wrote.
     """
     try:
+        for text in filter(None, (*row[1:5], row[6], row[8], row[9])):
+            text.encode()
         mask = bits_mask(row[7])
         return Record(
             sequence=row[0],
@@ -79,11 +81,10 @@ def decode_record(row: Sequence[Any], feature_size: int, path: Path) -> Record:
             source={Modality(name): file for name, file in json.loads(row[9]).items()},
             created_at=_EPOCH + timedelta(microseconds=row[10]),
         )
-    except (ValueError, TypeError, OverflowError, AttributeError) as error:
+    except (ValueError, TypeError, OverflowError, AttributeError, RecursionError) as error:
         raise GalleryDamaged(
             f"The record {row[1]!r} in {path} is damaged ({error}); delete this record and index "
-            "its "
-            "pictures again, or restore a backup."
+            "its pictures again, or restore a backup."
         ) from error
 
 

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from service.errors import DuplicateRecord, InvalidRecord, UnknownRecord
+from service.errors import DuplicateRecord, GalleryDamaged, InvalidRecord, UnknownRecord
 from service.gallery import schema
 from service.gallery.database import DATABASE_NAME, Database
 from service.gallery.record import NewRecord, Record, make_id
@@ -35,12 +35,14 @@ class Change:
     """One entry of the feed: a record was added or deleted.
 
     `record` is the added record, or None when it has been deleted since (or for a deletion).
+    `damage` says why the added record cannot be read, if it cannot; `record` is None then too.
     """
 
     sequence: int
     kind: Literal["add", "delete"]
     record_sequence: int
     record: Record | None
+    damage: str | None = None
 
 
 class GalleryStore:
@@ -51,13 +53,15 @@ class GalleryStore:
         self.facts = facts
 
     @classmethod
-    def open(cls, directory: Path, fingerprint: str, feature_size: int) -> GalleryStore:
+    def open(
+        cls, directory: Path, fingerprint: str, feature_size: int, *, lock_timeout: float = 30.0
+    ) -> GalleryStore:
         """Open the gallery of a model, or make it when the directory has none.
 
         Raises `FingerprintMismatch` when the gallery was made with another model,
         `GalleryDamaged`, `GalleryLocked`, `GalleryUnwritable` or `GalleryUnsupported`.
         """
-        database = Database(directory / DATABASE_NAME, create=True)
+        database = Database(directory / DATABASE_NAME, create=True, busy_timeout=lock_timeout)
         try:
             facts = _prepare(database, GalleryFacts(fingerprint, feature_size, datetime.now(UTC)))
             if (facts.fingerprint, facts.feature_size) != (fingerprint, feature_size):
@@ -188,7 +192,10 @@ class GalleryStore:
             return _last_sequence(connection)
 
     def changes_since(self, sequence: int, limit: int = 1024) -> list[Change]:
-        """The next changes after a sequence number, oldest first, at most `limit`."""
+        """The next changes after a sequence number, oldest first, at most `limit`.
+
+        A damaged record does not raise: it would hide every change after it.
+        """
         with self._database.reading() as connection:
             rows = connection.execute(
                 "SELECT c.sequence, c.kind, c.record_sequence, "
@@ -198,10 +205,7 @@ class GalleryStore:
                 "WHERE c.sequence > ? ORDER BY c.sequence LIMIT ?",
                 (sequence, limit),
             ).fetchall()
-        return [
-            Change(row[0], row[1], row[2], None if row[3] is None else self._decode(row[3:]))
-            for row in rows
-        ]
+        return [self._change(row) for row in rows]
 
     def records_after(self, sequence: int, limit: int) -> list[Record]:
         """The next records after a sequence number, in the order in which they were stored."""
@@ -217,9 +221,22 @@ class GalleryStore:
         files = (self.path, self.path.with_name(self.path.name + "-wal"))
         return sum(file.stat().st_size for file in files if file.exists())
 
+    def check(self) -> None:
+        """Raise `GalleryDamaged` when the file was deleted or replaced; one look at the disk."""
+        self._database.check()
+
     def close(self) -> None:
         """Close the files; afterwards every call raises `GalleryClosed`."""
         self._database.close()
+
+    def _change(self, row: Sequence[Any]) -> Change:
+        sequence, kind, record_sequence, *record = row
+        if record[0] is None:
+            return Change(sequence, kind, record_sequence, None)
+        try:
+            return Change(sequence, kind, record_sequence, self._decode(record))
+        except GalleryDamaged as error:
+            return Change(sequence, kind, record_sequence, None, damage=str(error))
 
     def _decode(self, row: Sequence[object]) -> Record:
         return decode_record(row, self.facts.feature_size, self.path)

@@ -27,7 +27,7 @@ from service.gallery.record import NewRecord
 from service.gallery.store import GalleryStore
 from service.indexing.preparation import Outcome, Prepared, Rejected, Skipped, prepare
 from service.indexing.rejects import RejectsFile
-from service.indexing.source import SourceItem, read_source
+from service.indexing.source import SourceItem, path_below, read_source
 from vreid.bundle import Bundle
 from vreid.decoding import DEFAULT_LIMITS, ImageLimits
 from vreid.embedding import embed
@@ -105,7 +105,7 @@ def index_source(
 
         for outcomes in _in_batches(items, prepare_item, batch_size, threads):
             prepared = [each for each in outcomes if isinstance(each, Prepared)]
-            records, unfit = _embedded(prepared, opened, manifest.feature_size)
+            records, unfit = _embedded(prepared, opened, manifest.feature_size, source)
             added, known, taken = _stored(records, store)
             indexed += added
             skipped += known + sum(isinstance(each, Skipped) for each in outcomes)
@@ -141,7 +141,7 @@ def _in_batches(
 
 
 def _embedded(
-    batch: Sequence[Prepared], engine: BranchEngine, feature_size: int
+    batch: Sequence[Prepared], engine: BranchEngine, feature_size: int, source: Path
 ) -> tuple[list[tuple[str, NewRecord]], list[Rejected]]:
     """Records with their labels, and the samples that make no valid record."""
     if not batch:
@@ -150,14 +150,14 @@ def _embedded(
     records, rejected = [], []
     for each, own_features, own_mask in zip(batch, features, mask, strict=True):
         try:
-            records.append((each.label, _record(each, own_features, own_mask)))
+            records.append((each.label, _record(each, own_features, own_mask, source)))
         except InvalidRecord as error:
             rejected.append(Rejected(each.label, str(error)))
     return records, rejected
 
 
 def _record(
-    prepared: Prepared, features: NDArray[np.float32], mask: NDArray[np.bool_]
+    prepared: Prepared, features: NDArray[np.float32], mask: NDArray[np.bool_], source: Path
 ) -> NewRecord:
     sample = prepared.sample
     return NewRecord(
@@ -171,7 +171,7 @@ def _record(
         attributes=sample.attributes,
         content_hash=prepared.content_hash,
         source={
-            modality: str(image.resolve())
+            modality: path_below(source, image)
             for modality, image in sample.images.items()
             if isinstance(image, Path)
         },

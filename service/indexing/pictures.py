@@ -2,7 +2,8 @@
 
 Either the folder has subfolders `rgb`, `nir`, `tir`, and pictures with the same path below them are
 one sample; or pictures lie anywhere below it, and `NAME_rgb`, `NAME_nir`, `NAME_tir` in one folder
-are one sample. A picture without such an ending is RGB.
+are one sample. A picture without such an ending is RGB. A second picture of the same name in
+another format is a sample of its own, named with its ending.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from service.errors import SourceUnsupported
 from vreid.modality import MODALITIES, Modality
 from vreid.sample import Sample
 
@@ -18,13 +20,22 @@ PICTURE_SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", 
 
 
 def modality_folders(folder: Path) -> dict[Modality, Path]:
-    """The subfolders that are named for a modality, in any case of letters."""
-    return {
-        modality: below
-        for below in sorted(folder.iterdir())
-        for modality in MODALITIES
-        if below.is_dir() and below.name.lower() == modality.value
-    }
+    """The subfolders that are named for a modality, in any case of letters.
+
+    Raises `SourceUnsupported` when two of them are named for the same one.
+    """
+    found: dict[Modality, Path] = {}
+    for below in sorted(folder.iterdir()):
+        modality = next((each for each in MODALITIES if each.value == below.name.lower()), None)
+        if modality is None or not below.is_dir():
+            continue
+        if modality in found:
+            raise SourceUnsupported(
+                f"{folder} has the folders {found[modality].name} and {below.name} for one "
+                "modality; move their pictures into one of them."
+            )
+        found[modality] = below
+    return found
 
 
 def read_samples(folder: Path, *, identity_from_folder: bool = False) -> Iterator[Sample]:
@@ -49,8 +60,11 @@ def _by_folder(folders: dict[Modality, Path]) -> Iterator[tuple[Path, dict[Modal
     for modality, root in folders.items():
         for directory, pictures in _pictures_below(root):
             for picture in pictures:
-                name = (directory / picture).relative_to(root).with_suffix("")
-                images.setdefault(name, {}).setdefault(modality, directory / picture)
+                path = directory / picture
+                name = path.relative_to(root).with_suffix("")
+                if modality in images.get(name, {}):
+                    name = path.relative_to(root)
+                images.setdefault(name, {})[modality] = path
     yield from sorted(images.items())
 
 
@@ -61,7 +75,6 @@ def _by_ending(folder: Path) -> Iterator[tuple[Path, dict[Modality, Path]]]:
             path = directory / picture
             name, modality = _split_ending(path.relative_to(folder))
             if modality in images.get(name, {}):
-                # The same name in another format is a picture of its own.
                 name = path.relative_to(folder)
             images.setdefault(name, {})[modality] = path
         yield from sorted(images.items())

@@ -6,11 +6,13 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.errors import GalleryError
 from service.indexing.source import SourceItem
 from service.indexing.thumbnails import make_thumbnail
 from vreid.decoding import ImageLimits, decode_image
@@ -60,8 +62,26 @@ def prepare(
     """Read, hash, decode and preprocess one sample.
 
     A sample with one bad image is rejected as a whole: a record with fewer modalities than its
-    source would be found less well without anybody knowing.
+    source would be found less well without anybody knowing. What goes wrong with one sample never
+    ends the job; what goes wrong with the gallery, a `GalleryError`, does.
     """
+    try:
+        return _outcome(item, preprocessing, limits, is_known)
+    except GalleryError:
+        raise
+    except Exception as error:
+        return Rejected(
+            item.label,
+            f"it cannot be prepared ({type(error).__name__}: {error}); check its files",
+        )
+
+
+def _outcome(
+    item: SourceItem,
+    preprocessing: Preprocessing,
+    limits: ImageLimits,
+    is_known: Callable[[str], bool],
+) -> Outcome:
     if item.sample is None:
         return Rejected(item.label, item.problem or "it has no sample")
     encoded: dict[Modality, bytes] = {}
@@ -88,17 +108,26 @@ def hash_content(item: SourceItem, sample: Sample, encoded: Mapping[Modality, by
     """SHA-256 over the images' bytes and over what says which sighting they are.
 
     The same picture under another identity, camera, scene, time or explicit id is another record;
-    attributes do not count.
+    attributes do not count, and neither does the time zone in which the time is written.
     """
     told = [
         item.id,
         sample.identity,
         sample.camera,
         sample.scene,
-        None if sample.captured_at is None else sample.captured_at.isoformat(),
+        None if sample.captured_at is None else _moment(sample.captured_at),
     ]
     digest = hashlib.sha256(json.dumps(told).encode())
     for modality, data in encoded.items():
         digest.update(f"\n{modality} {len(data)}\n".encode())
         digest.update(data)
     return digest.hexdigest()
+
+
+def _moment(time: datetime) -> str:
+    try:
+        moment = time if time.utcoffset() is None else time.astimezone(UTC)
+    except OverflowError:
+        moment = time
+    # Times without a zone or out of range are refused with a reason when the record is made.
+    return moment.isoformat()

@@ -33,7 +33,8 @@ class RejectsFile:
         try:
             if self._stream is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._stream = self._path.open("w", encoding="utf-8")
+                # File names need not be UTF-8; such a byte is written as a JSON escape.
+                self._stream = self._path.open("w", encoding="utf-8", errors="backslashreplace")
             self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
             self._stream.flush()
         except OSError as error:

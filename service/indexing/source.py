@@ -54,6 +54,17 @@ def read_source(source: Path, *, identity_from_folder: bool = False) -> Iterator
     return _items(pictures.read_samples(source, identity_from_folder=identity_from_folder))
 
 
+def path_below(source: Path, image: Path) -> str:
+    """Where an image lies below its source, the only part that a record keeps.
+
+    Records go to clients, who have no business with where a machine keeps its files: of an image
+    elsewhere it is the name alone. Bytes that are not UTF-8 are written as escapes.
+    """
+    root, path = (source if source.is_dir() else source.parent).absolute(), image.absolute()
+    shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+    return shown.encode(errors="backslashreplace").decode()
+
+
 def _items(samples: Iterator[Sample]) -> Iterator[SourceItem]:
     for sample in samples:
         yield SourceItem(label=sample.name or "", sample=sample)
@@ -77,5 +88,5 @@ def _manifest_items(manifest: Path) -> Iterator[SourceItem]:
     for row in sample_list.read_rows(manifest):
         try:
             yield SourceItem(label=row.name, sample=row.sample(), id=row.id)
-        except VreidError as error:
+        except (VreidError, RecursionError) as error:
             yield SourceItem(label=row.name, sample=None, problem=str(error))

@@ -10,14 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.answers import EnrolledRecord, GalleryPage, StoredRecord
-from service.bodies import answer_body
-from service.embedder import EmbeddedSamples
+from service.bodies import content_type_of, json_response, received_body
 from service.errors import DuplicateRecord, UnknownRecord
 from service.gallery.record import NewRecord, check_id
 from service.indexing.preparation import hash_content
 from service.indexing.source import SourceItem
-from service.indexing.thumbnails import make_thumbnail
-from service.inputs import EnrolInput
+from service.inputs import Count, EnrolInput
 from service.openapi import body_of, problems_of
 from service.presentation import enrolled_record, record_address, stored_record
 from service.query import sent_sample
@@ -28,6 +26,8 @@ from service.running import Running
 from vreid.modality import Modality
 from vreid.sample import Sample
 
+DEFAULT_PAGE = 100
+
 router = APIRouter(prefix="/gallery", tags=["gallery"])
 
 
@@ -37,7 +37,12 @@ class PageParameters(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     cursor: str | None = Field(default=None, description="`next_cursor` of the page before")
-    limit: int = Field(default=100, ge=1, description="records on the page")
+    limit: Count | None = Field(
+        default=None,
+        ge=1,
+        description=f"records on the page; {DEFAULT_PAGE}, or as many as the service gives, "
+        "when left out",
+    )
 
 
 @router.post(
@@ -50,48 +55,44 @@ class PageParameters(BaseModel):
 )
 async def enrol(request: Request, running: RunningService) -> Response:
     """When this answers 201, the record is on the disk and can be found."""
-    return await answer_body(
-        request, running, enrol_body, 201, lambda record: record_address(record.id)
-    )
+    async with received_body(request, running) as body:
+        with running.workers.admit_write():
+            new, warnings = await running.workers.run(
+                prepare_record, running, body, content_type_of(request)
+            )
+            record = await running.workers.write(running.gallery.add, new)
+            return json_response(
+                enrolled_record(record, warnings), 201, {"Location": record_address(record.id)}
+            )
 
 
-def enrol_body(running: Running, body: bytes, content_type: str) -> EnrolledRecord:
-    """Embed a sighting and store it; may block.
+def prepare_record(
+    running: Running, body: bytes, content_type: str
+) -> tuple[NewRecord, tuple[str, ...]]:
+    """Embed a sighting; return what is to be stored, and sentences about its images; may block.
 
     Raises:
         RequestError: the body or a field is at fault.
-        GalleryError: the record cannot be stored, or its id is taken.
+        DuplicateRecord: its id is taken.
         EngineError: the engine failed.
     """
     reading = read_enrol(body, content_type)
     asked = reading.value
-    sample = sent_sample(asked, "")
     refuse_taken_id(running, asked.id)
-    embedded = running.embedder.embed([sample])
-    record = running.gallery.add(
-        NewRecord(
-            features=embedded.features[0],
-            mask=embedded.mask[0],
-            id=asked.id,
-            identity=asked.identity,
-            camera=asked.camera,
-            scene=asked.scene,
-            captured_at=asked.captured_at,
-            attributes=asked.attributes,
-            content_hash=content_hash(asked),
-            thumbnails=thumbnails_of(running, embedded),
-        )
+    embedded = running.embedder.embed([sent_sample(asked, "")], with_thumbnails=True)
+    new = NewRecord(
+        features=embedded.features[0],
+        mask=embedded.mask[0],
+        id=asked.id,
+        identity=asked.identity,
+        camera=asked.camera,
+        scene=asked.scene,
+        captured_at=asked.captured_at,
+        attributes=asked.attributes,
+        content_hash=content_hash(asked),
+        thumbnails=embedded.thumbnails[0],
     )
-    return enrolled_record(record, embedded.warnings[0])
-
-
-def thumbnails_of(running: Running, embedded: EmbeddedSamples) -> dict[Modality, bytes]:
-    """Return a JPEG of each image of the first sample."""
-    preprocessing = running.bundle.manifest.preprocessing
-    return {
-        modality: make_thumbnail(pixels, modality, preprocessing)
-        for modality, pixels in embedded.pixels[0].items()
-    }
+    return new, embedded.warnings[0]
 
 
 def content_hash(asked: EnrolInput) -> str:
@@ -126,9 +127,10 @@ def refuse_taken_id(running: Running, record_id: str | None) -> None:
 def page(running: RunningService, parameters: Annotated[PageParameters, Query()]) -> GalleryPage:
     """Records that are enrolled meanwhile come on later pages; none appears twice."""
     most = running.settings.limits.page
-    if parameters.limit > most:
-        raise InvalidRequest([FieldProblem("limit", f"is {parameters.limit}; ask for 1 to {most}")])
-    found = running.gallery.page(parameters.cursor, parameters.limit)
+    limit = min(DEFAULT_PAGE, most) if parameters.limit is None else parameters.limit
+    if limit > most:
+        raise InvalidRequest([FieldProblem("limit", f"is {limit}; ask for 1 to {most}")])
+    found = running.gallery.page(parameters.cursor, limit)
     return GalleryPage(
         records=[stored_record(record) for record in found.records],
         next_cursor=found.next_cursor,
@@ -144,9 +146,10 @@ def read(running: RunningService, id: str) -> StoredRecord:
 @router.delete(
     "/{id}", status_code=204, summary="Delete a record", responses=problems_of(404, 503, 507)
 )
-def delete(running: RunningService, id: str) -> Response:
+async def delete(running: RunningService, id: str) -> Response:
     """Delete a record with its features and pictures."""
-    running.gallery.delete(id)
+    with running.workers.admit_write():
+        await running.workers.write(running.gallery.delete, id)
     return Response(status_code=204)
 
 

@@ -34,7 +34,7 @@ router = APIRouter(tags=["search"])
     summary="Find the records most like a vehicle",
     response_model=SearchAnswer,
     openapi_extra=body_of("SearchInput"),
-    responses=problems_of(400, 404, 413, 415, 422, 503),
+    responses=problems_of(400, 404, 409, 413, 415, 422, 503),
 )
 async def search(request: Request, running: RunningService) -> Response:
     """The query is one to three images, or an id, or as JSON also several samples or an embedding.
@@ -59,7 +59,8 @@ def search_body(running: Running, body: bytes, content_type: str) -> SearchAnswe
     conditions = None if asked.filter is None else Filter.from_json(asked.filter)
     policy = resolve_policy(asked.policy, running.bundle.manifest.auto_policy)
     query = query_of(asked, reading.is_form, running.embedder, running.gallery)
-    matches = find(running.gallery, query, asked.k, policy, conditions)
+    wanted = results_wanted(asked, running.settings.limits)
+    matches = find(running.gallery, query, wanted, policy, conditions)
     return SearchAnswer(
         model=model_identity(running.bundle),
         policy=policy,
@@ -75,7 +76,7 @@ def check_limits(asked: SearchInput, limits: Limits) -> None:
     Raises:
         InvalidRequest: too many results or samples.
     """
-    if asked.k > limits.k:
+    if results_wanted(asked, limits) > limits.k:
         raise InvalidRequest([FieldProblem("k", f"is {asked.k}; ask for 1 to {limits.k} results")])
     if asked.samples is not None and len(asked.samples) > limits.samples:
         raise InvalidRequest(
@@ -85,6 +86,11 @@ def check_limits(asked: SearchInput, limits: Limits) -> None:
                 )
             ]
         )
+
+
+def results_wanted(asked: SearchInput, limits: Limits) -> int:
+    """Return how many results were asked for; who did not say gets no more than the limit."""
+    return asked.k if "k" in asked.model_fields_set else min(asked.k, limits.k)
 
 
 def find(

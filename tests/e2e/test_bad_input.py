@@ -66,12 +66,24 @@ def test_three_missing_files_are_asked_for(client: httpx.Client, path: str) -> N
     assert "rgb, nir, tir" in assert_problem(response, 422, "no-modality")["detail"]
 
 
-@pytest.mark.parametrize("k", ["0", "-3", "1.5", "ten", "", "100000000000000000000"])
+@pytest.mark.parametrize(
+    "k", ["0", "-3", "1.5", "5.0", "1_0", "9" * 5000, "ten", "", "100000000000000000000"]
+)
 def test_k_has_to_be_a_sensible_number(client: httpx.Client, k: str) -> None:
     body = assert_problem(
         client.post("/search", files=triplet(1), data={"k": k}), 422, "invalid-request"
     )
     assert body["errors"][0]["field"] == "k"
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 5000])
+@pytest.mark.parametrize(("path", "field"), [("/search", "filter"), ("/gallery", "attributes")])
+def test_json_nested_without_end_in_a_form_field_is_named(
+    client: httpx.Client, path: str, field: str, text: str
+) -> None:
+    response = client.post(path, files=triplet(1), data={field: text})
+    body = assert_problem(response, 422, "invalid-request")
+    assert body["errors"][0]["field"] == field
 
 
 def test_an_unknown_id_is_not_found(client: httpx.Client) -> None:
@@ -96,6 +108,8 @@ def test_an_oversized_body_is_refused(client: httpx.Client, path: str) -> None:
         (b"rgb=1", "application/x-www-form-urlencoded", 415, "unsupported-body"),
         (b"--x\r\n", "multipart/form-data; boundary=x", 400, "malformed-body"),
         (b"x", "multipart/form-data", 400, "malformed-body"),
+        (b"x", "multipart/form-data; boundary=" + "x" * 5000, 400, "malformed-body"),
+        (b"[1]", "application/json", 422, "invalid-request"),
         (b"", "", 415, "unsupported-body"),
     ],
 )

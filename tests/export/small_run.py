@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from export.reference_images import drawn_image
-from training.checkpoint import CheckpointDescription, Position, TrainingState, save_checkpoint
+from training.checkpoint import (
+    CheckpointDescription,
+    Position,
+    StartingPoint,
+    TrainingState,
+    save_checkpoint,
+)
 from training.config import TrainingConfig
 from training.model import Branch, CCNet
 from vreid.modality import Modality
@@ -67,7 +73,7 @@ def _write_record(part: Path, identity: int, scene: int, view: int) -> None:
         picture.save((directory / name).with_suffix(".jpg"), quality=92)
 
 
-def write_checkpoint(run: Path, network: CCNet) -> Path:
+def write_checkpoint(run: Path, network: CCNet, started_from: StartingPoint | None = None) -> Path:
     """A run's checkpoint of a network on efficientnet_lite0 with the unit."""
     config = TrainingConfig.model_validate(
         {
@@ -90,5 +96,5 @@ def write_checkpoint(run: Path, network: CCNet) -> Path:
     identities = tuple(f"synthetic/{number}" for number in range(network.identities))
     weights = network.state_dict()
     state = TrainingState(weights, {}, torch.get_rng_state(), None)
-    description = CheckpointDescription(config, identities, Position(epoch=3))
+    description = CheckpointDescription(config, identities, Position(epoch=3), started_from)
     return save_checkpoint(run, description, weights, state)

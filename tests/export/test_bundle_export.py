@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -13,8 +14,9 @@ from onnx import numpy_helper
 
 from export.branch_graph import branch_graph, serialise
 from export.bundle_export import Identity, write_checked_bundle
-from export.cli import export
+from export.cli import describe, export
 from export.errors import OutputExistsError, ParityError, ValidationDataError
+from export.model_card import render_model_card
 from export.parity import torch_embed
 from export.reference_images import ReferenceImages
 from export.tolerances import MIN_COSINE
@@ -44,6 +46,7 @@ def written(
         datasets={} if tree is None else {"msvr310": load_dataset("msvr310", tree)},
         references=ReferenceImages(images, dict.fromkeys(MODALITIES, 0)),
         provenance={},
+        trained={},
     )
 
 
@@ -120,6 +123,25 @@ def test_every_figure_of_the_model_card_stands_in_the_manifest(bundle: Bundle) -
     assert "Not for identifying or tracking people" in card
 
 
+def test_card_and_manifest_say_that_figures_are_in_sample_for_the_calibration(
+    bundle: Bundle, command: Result
+) -> None:
+    assert "in-sample" in bundle.manifest.metrics["validation_note"]
+    card = (bundle.path / "MODEL_CARD.md").read_text()
+    assert bundle.manifest.metrics["validation_note"] in card
+    assert "None of its identities is among those of the training data" in card
+    assert "training saw" not in command.output
+
+
+def test_card_and_terminal_say_that_training_saw_a_validation_set(bundle: Bundle) -> None:
+    figures = bundle.manifest.metrics["validation"]["msvr310"]
+    seen = {"msvr310": {**figures, "seen_in_training": True}}
+    metrics = {**bundle.manifest.metrics, "validation": seen}
+    manifest = replace(bundle.manifest, metrics=metrics)
+    assert "Training saw vehicles of this set" in render_model_card(manifest)
+    assert "training saw vehicles of this set" in describe(Bundle(bundle.path, manifest))
+
+
 def test_compact_weights_make_another_smaller_model_with_the_same_answers(
     bundle: Bundle, network: CCNet, graphs: Graphs, images: Images, tree: Path, tmp_path: Path
 ) -> None:
@@ -165,6 +187,7 @@ def test_a_check_that_fails_after_the_files_are_staged_writes_nothing_either(
             datasets={"msvr310": dataset},
             references=ReferenceImages(images, dict.fromkeys(MODALITIES, 0)),
             provenance={},
+            trained={},
         )
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 

@@ -46,7 +46,7 @@ def test_its_features_keep_their_direction(
         images[Modality.TIR],
         COMPACT_TIE,
     )
-    require_close_to_float32(parity, by_best_match=True)
+    require_close_to_float32(parity, by_ranking=True)
     assert all(COMPACT_MIN_COSINE < batch.min_cosine < 1 - 1e-6 for batch in parity.batches)
 
 

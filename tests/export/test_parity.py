@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import onnx
 import pytest
@@ -9,9 +13,20 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from export.errors import ParityError
-from export.parity import BATCH_SIZES, check_graph, compare, graph_embed, rank_parity, torch_embed
+from export.parity import (
+    BATCH_SIZES,
+    BranchParity,
+    RankingParity,
+    check_graph,
+    compare,
+    graph_embed,
+    rank_parity,
+    torch_embed,
+)
 from export.tolerances import (
     COMPACT_MAX_MAP_LOSS,
+    COMPACT_TIE,
+    MIN_PAIRS,
     TIE,
     require_close_to_float32,
     require_same_as_torch,
@@ -102,7 +117,41 @@ def test_compact_features_that_turned_too_far_fail() -> None:
 
     parity = compare(Modality.NIR, before, after, np.zeros((24, 3, 2, 2), np.float32), TIE)
     with pytest.raises(ParityError, match="the nir branch at batch 1: least cosine"):
-        require_close_to_float32(parity, by_best_match=False)
+        require_close_to_float32(parity, by_ranking=False)
+
+
+def measured(features: Features, after: Features, tie: float) -> BranchParity:
+    """Comparison of features of 24 images, whatever gave them."""
+    return compare(
+        Modality.NIR,
+        lambda images: features[: len(images)],
+        lambda images: after[: len(images)],
+        np.zeros((24, 3, 2, 2), np.float32),
+        tie,
+    )
+
+
+@pytest.mark.parametrize(
+    "check", [require_same_as_torch, partial(require_close_to_float32, by_ranking=True)]
+)
+def test_a_ranking_in_which_everything_is_tied_proves_nothing(
+    check: Callable[[BranchParity], None],
+) -> None:
+    alike = np.repeat(features(1), 24, axis=0)
+    parity = measured(alike, alike, TIE)
+    assert parity.ranking == RankingParity(pairs=0, exchanged=0)
+    with pytest.raises(ParityError, match="too few to compare rankings on") as found:
+        check(parity)
+    assert (found.value.measured, found.value.allowed) == (0, MIN_PAIRS)
+
+
+def test_without_validation_data_compact_weights_must_keep_the_order() -> None:
+    same = measured(features(), features(), COMPACT_TIE)
+    require_close_to_float32(same, by_ranking=True)
+    changed = replace(same, ranking=RankingParity(pairs=500, exchanged=1))
+    require_close_to_float32(changed, by_ranking=False)
+    with pytest.raises(ParityError, match="ranked otherwise than by float32 weights"):
+        require_close_to_float32(changed, by_ranking=True)
 
 
 def test_compact_weights_may_cost_half_a_point_of_map_and_no_more() -> None:

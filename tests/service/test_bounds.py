@@ -3,7 +3,8 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ import pytest
 from service.running import Running
 from tests.service.problem_checks import assert_problem
 from tests.service.serving import running_service
-from tests.service.vehicles import triplet
+from tests.service.vehicles import SIZE, triplet
 from vreid.bundle import Bundle
 
 LIMIT = 20_000
@@ -68,13 +69,13 @@ def test_a_body_that_does_not_come_is_given_up(bounded: tuple[httpx.Client, Runn
     client, running = bounded
     with raw_connection(client) as connection:
         connection.sendall(
-            b"POST /search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Content-Length: 100\r\n\r\n{"
         )
         answer = b"".join(iter(lambda: connection.recv(4096), b""))
     assert answer.startswith(b"HTTP/1.1 408")
     assert b"body-too-slow" in answer
-    assert running.workers.held == 0
+    assert running.reception.held == 0
 
 
 def test_past_the_bound_the_answer_is_at_once_and_says_when_to_come_back(
@@ -123,15 +124,75 @@ def test_a_client_that_hangs_up_leaves_nothing_behind(
     client, running = bounded
     with raw_connection(client) as connection:
         connection.sendall(
-            b"POST /search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Content-Length: 100\r\n\r\n{"
         )
     for _ in range(100):
-        if running.workers.held == 0:
+        if running.reception.held == 0:
             break
         threading.Event().wait(0.01)
-    assert running.workers.held == 0
+    assert running.reception.held == 0
     assert client.get("/health/ready").status_code == 200
+
+
+def test_slow_bodies_keep_nobody_else_from_searching(
+    calibrated_bundle: Bundle, tmp_path: Path
+) -> None:
+    with (
+        running_service(calibrated_bundle.path, tmp_path / "gallery", pending=2, receiving=4) as (
+            client,
+            running,
+        ),
+        ExitStack() as connections,
+    ):
+        for _ in range(3):
+            connection = connections.enter_context(raw_connection(client))
+            connection.sendall(
+                b"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                b"Content-Length: 100\r\n\r\n{"
+            )
+        wait_for(lambda: running.reception.held == 3)
+        assert client.post("/search", files=triplet(1)).status_code == 200
+        with running.reception.body():
+            assert_problem(client.post("/search", files=triplet(1)), 503, "overloaded")
+
+
+def test_bodies_hold_no_more_bytes_together_than_allowed(
+    calibrated_bundle: Bundle, tmp_path: Path
+) -> None:
+    with running_service(calibrated_bundle.path, tmp_path / "gallery", receiving_bytes=100_000) as (
+        client,
+        running,
+    ):
+        with running.reception.body() as claim:
+            claim(99_000)
+            assert_problem(client.post("/search", files=triplet(1)), 503, "overloaded")
+        assert running.reception.held_bytes == 0
+        assert client.post("/search", files=triplet(1)).status_code == 200
+
+
+def test_images_that_declare_too_many_pixels_together_are_refused_before_decoding(
+    calibrated_bundle: Bundle, tmp_path: Path
+) -> None:
+    limits = {"image_pixels": 2000, "request_pixels": 2 * SIZE[0] * SIZE[1]}
+    # Cut off behind the header: decoding any of them would be another problem.
+    cut = {name: data[: len(data) // 2] for name, data in triplet(1).items()}
+    with running_service(calibrated_bundle.path, tmp_path / "gallery", limits=limits) as (
+        client,
+        _,
+    ):
+        body = assert_problem(client.post("/search", files=cut), 413, "too-many-pixels")
+        assert "fewer samples" in body["detail"]
+        del cut["tir"]
+        assert_problem(client.post("/search", files=cut), 422, "undecodable-image")
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError("the condition did not come true")
 
 
 def raw_connection(client: httpx.Client) -> socket.socket:

@@ -52,3 +52,8 @@ def test_a_flood_of_fields_is_refused() -> None:
     field = b'--x\r\nContent-Disposition: form-data; name="k"\r\n\r\n1\r\n'
     with pytest.raises(MalformedBody, match="100"):
         parse_multipart(field * 101 + b"--x--\r\n", "multipart/form-data; boundary=x")
+
+
+def test_a_boundary_that_is_too_long_is_refused() -> None:
+    with pytest.raises(MalformedBody):
+        parse_multipart(b"", "multipart/form-data; boundary=" + "x" * 5000)

@@ -160,3 +160,41 @@ def test_other_content_types_are_refused_with_those_that_are_read() -> None:
 def test_a_body_that_is_no_json_object_is_refused(body: bytes) -> None:
     with pytest.raises((MalformedBody, InvalidRequest)):
         read_search(body, JSON)
+
+
+@pytest.mark.parametrize("text", [b"[" * 100_000, b'{"a":' * 5000, b"NaN"])
+def test_a_json_field_that_cannot_be_read_is_named(text: bytes) -> None:
+    for read, field in ((read_search, "filter"), (read_enrol, "attributes")):
+        with pytest.raises(InvalidRequest, match=f"{field}: has to be a JSON object"):
+            read(*form({"rgb": ("a", b"x"), field: (None, text)}))
+
+
+@pytest.mark.parametrize("k", [b"1_0", b"5.0", b" 5", b"+5", "٥".encode()])
+def test_a_count_in_a_form_is_written_in_digits(k: bytes) -> None:
+    with pytest.raises(InvalidRequest, match="k: has to be a whole number"):
+        read_search(*form({"rgb": ("a", b"x"), "k": (None, k)}))
+
+
+def test_a_thermal_palette_without_a_thermal_image_is_named() -> None:
+    with pytest.raises(InvalidRequest, match="without tir") as error:
+        read_enrol(*form({"rgb": ("a", b"x"), "tir_palette": (None, b"grey")}))
+    assert fields_at_fault(error) == ["tir_palette"]
+    body = json.dumps({"samples": [{"rgb": IMAGE, "tir_palette": "grey"}]}).encode()
+    with pytest.raises(InvalidRequest, match="without tir") as error:
+        read_embed(body, JSON)
+    assert fields_at_fault(error) == ["samples[0].tir_palette"]
+
+
+@pytest.mark.parametrize("body", [b"[1]", b"null", b'"text"'])
+def test_a_document_that_is_no_object_is_told_so_in_words_of_json(body: bytes) -> None:
+    with pytest.raises(InvalidRequest, match=r"^body: has to be a JSON object$"):
+        read_search(body, JSON)
+    with pytest.raises(InvalidRequest, match=r"^samples\[0\]: has to be a JSON object$"):
+        read_embed(b'{"samples": [' + body + b"]}", JSON)
+
+
+@pytest.mark.parametrize("row", ["%%%", "AAA=", base64.b64encode(b"\0\0\xc0\x7f").decode()])
+def test_a_row_of_an_embedding_has_to_be_base64_of_numbers(row: str) -> None:
+    body = json.dumps({"embedding": {"features": [row, None, None]}}).encode()
+    with pytest.raises(InvalidRequest, match="embedding"):
+        read_search(body, JSON)

@@ -1,5 +1,6 @@
 import base64
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -138,6 +139,38 @@ def test_an_embedding_finds_what_its_images_find(client: httpx.Client) -> None:
         by_embedding = search(client, embedding=embedding)
         by_image = client.post("/search", files=images).json()
         assert by_embedding["results"] == by_image["results"]
+
+
+def test_an_embedding_may_be_sent_back_as_base64(client: httpx.Client) -> None:
+    fields = {"features": "true", "encoding": "base64"}
+    embedded = client.post("/embed", files=triplet(5, 3), data=fields).json()
+    embedding = {
+        "features": embedded["samples"][0]["features"],
+        "model": embedded["model"]["fingerprint"],
+    }
+    by_image = client.post("/search", files=triplet(5, 3)).json()
+    assert search(client, embedding=embedding)["results"] == by_image["results"]
+
+
+def test_an_embedding_of_another_model_is_refused(client: httpx.Client) -> None:
+    embedding = {"features": [[1.0] * 16, None, None], "model": "sha256:" + "0" * 64}
+    response = client.post("/search", json={"embedding": embedding})
+    assert "/embed" in assert_problem(response, 409, "fingerprint-mismatch")["detail"]
+
+
+def test_limits_below_the_defaults_bound_calls_that_say_no_number(
+    calibrated_bundle: Bundle, tmp_path: Path
+) -> None:
+    with running_service(
+        calibrated_bundle.path, tmp_path / "gallery", limits={"k": 1, "page": 1}
+    ) as (narrow, _):
+        for identity in range(2):
+            narrow.post("/gallery", files=triplet(identity))
+        assert len(narrow.post("/search", files=triplet(0)).json()["results"]) == 1
+        assert len(narrow.get("/gallery").json()["records"]) == 1
+        assert_problem(narrow.get("/gallery?limit=2"), 422, "invalid-request")
+        two = narrow.post("/search", files=triplet(0), data={"k": "2"})
+        assert_problem(two, 422, "invalid-request")
 
 
 def test_several_samples_are_fused_by_the_mean_of_each_modality(client: httpx.Client) -> None:

@@ -49,6 +49,12 @@ def test_a_value_out_of_range_is_named_with_its_variable(monkeypatch: pytest.Mon
         load_settings({})
 
 
+def test_an_image_may_not_be_allowed_more_pixels_than_the_decoder_takes() -> None:
+    assert load_settings({"limits": {"image_pixels": 89_000_000}})
+    with pytest.raises(ConfigurationError, match=r"image_pixels .*89000000"):
+        load_settings({"limits": {"image_pixels": 89_000_001}})
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "example.org"])
 def test_without_keys_it_refuses_to_listen_beyond_this_machine(host: str) -> None:
     with pytest.raises(ConfigurationError, match="VREID_ALLOW_OPEN"):

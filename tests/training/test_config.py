@@ -1,5 +1,6 @@
 """Configurations are checked strictly, and those in the repository are valid."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from vreid.modality import Modality
 
 CONFIGS = Path(__file__).parents[2] / "training" / "configs"
 SMOKE = CONFIGS / "ccnet_smoke.toml"
+SOURCE = ("dataset=manifest", "identities_per_batch=2", "samples_per_identity=2")
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
@@ -57,6 +59,34 @@ def test_a_value_out_of_range_is_refused_by_its_key(change: str) -> None:
 def test_an_unknown_thermal_style_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="thermal style"):
         read_config(SMOKE, ["preprocessing.thermal=rainbow"])
+
+
+def test_a_source_name_with_a_slash_is_refused() -> None:
+    # "a/b/1" could be identity b/1 of source a, or identity 1 of source a/b.
+    with pytest.raises(ConfigurationError, match=r"sources: .*'synthetic/a' has a slash"):
+        read_config(SMOKE, [f"sources.synthetic/a.{key}" for key in SOURCE])
+
+
+def test_the_portable_form_names_no_folder() -> None:
+    config = read_config(
+        SMOKE,
+        [
+            "model.pretrained=/weights/of/lite0.pth",
+            "sources.synthetic.root=/data/here",
+            "sources.synthetic.split=/data/there/split.json",
+        ],
+    )
+    document = config.portable()
+    assert document["model"]["pretrained"] == "lite0.pth"
+    assert document["sources"]["synthetic"]["split"] == "split.json"
+    assert "/" not in json.dumps(document)
+    assert TrainingConfig.from_json(document, "copy").portable() == document
+
+
+@pytest.mark.parametrize("source", ["none", "hub", "package"])
+def test_the_portable_form_keeps_where_weights_come_from(source: str) -> None:
+    portable = read_config(SMOKE, [f"model.pretrained={source}"]).portable()
+    assert portable["model"]["pretrained"] == source
 
 
 def test_changes_are_toml_values_or_bare_words() -> None:

@@ -13,6 +13,7 @@ import training.loop
 from training.checkpoint import (
     CheckpointDescription,
     Position,
+    StartingPoint,
     TrainingState,
     find_checkpoint,
     load_model,
@@ -24,7 +25,8 @@ from training.checkpoint import (
 from training.config import TrainingConfig
 from training.data.training_images import Batch
 from training.errors import CheckpointError, NonFiniteLossError, TrainingInterruptedError
-from training.loop import Run, train
+from training.loop import train
+from training.run import Run
 from training.sources import load_training_samples
 from vreid.bundle import file_sha256
 
@@ -79,7 +81,7 @@ def test_a_finished_run_resumes_to_itself_and_is_not_overwritten(
 
     model, loaded = load_model(tmp_path)
     assert not model.training
-    assert loaded == config
+    assert loaded.portable() == config.portable()
     assert model.identities == 4
     assert any((tmp_path / "tensorboard").rglob("events.*"))
 
@@ -94,7 +96,40 @@ def test_a_run_starts_from_the_weights_of_another_and_says_so(
     began, ended = read_weights(first), read_weights(second)
     learned = [name for name, _ in load_model(second)[0].named_parameters()]
     assert all(torch.equal(began[name], ended[name]) for name in learned)
-    assert read_description(second).started_from == file_sha256(first / "model.safetensors")
+    began_with = read_description(second).started_from
+    assert began_with == StartingPoint(
+        file_sha256(first / "model.safetensors"), read_description(first).config.portable(), 1
+    )
+    third = train(config, tmp_path / "third", start=second)
+    earlier = read_description(third).started_from
+    assert earlier is not None
+    assert earlier.started_from == began_with, "the whole chain is kept"
+
+
+def test_the_moving_average_starts_from_the_weights_of_the_other_run_too(
+    tiny: TrainingConfig, tmp_path: Path
+) -> None:
+    first = train(tiny.model_copy(update={"epochs": 1}), tmp_path / "first")
+    still = tiny.optimiser.model_copy(update={"learning_rate": 1e-30})
+    config = tiny.model_copy(update={"epochs": 1, "optimiser": still, "ema_decay": 0.9})
+    second = train(config, tmp_path / "second", start=first)
+    began, ended = read_weights(first), read_weights(second)
+    learned = [name for name, _ in load_model(second)[0].named_parameters()]
+    assert all(torch.equal(began[name], ended[name]) for name in learned)
+
+
+def test_a_checkpoint_names_no_folder_and_the_run_resumes_from_others(
+    tiny: TrainingConfig, tree: Path, tmp_path: Path
+) -> None:
+    config = tiny.model_copy(update={"epochs": 1})
+    checkpoint = train(config, tmp_path / "run")
+    text = (checkpoint / "config.json").read_text()
+    assert str(tree) not in text
+    assert str(tmp_path) not in text
+    (tmp_path / "moved").symlink_to(tree)
+    moved = config.sources["synthetic"].model_copy(update={"root": tmp_path / "moved"})
+    elsewhere = config.model_copy(update={"sources": {"synthetic": moved}})
+    assert train(elsewhere, tmp_path / "run", resume=True) == checkpoint
 
 
 def test_starting_from_a_run_on_other_identities_is_refused(
@@ -168,6 +203,12 @@ class TestCheckpointDirectory:
         (saved / "checkpoint.new").mkdir()
         for path in (saved, saved / "checkpoint"):
             assert find_checkpoint(path) == saved / "checkpoint.previous"
+
+    def test_the_loss_scalers_state_is_kept(self, tiny: TrainingConfig, tmp_path: Path) -> None:
+        scaler = torch.amp.GradScaler("cpu", init_scale=8.0).state_dict()
+        state = TrainingState({}, {}, torch.get_rng_state(), None, scaler)
+        description = CheckpointDescription(tiny, ("a/1",), Position(1))
+        assert read_state(save_checkpoint(tmp_path, description, {}, state)).precision == scaler
 
     @pytest.mark.parametrize("name", ["model.safetensors", "training_state.pt", "config.json"])
     def test_a_damaged_file_is_named(self, saved: Path, name: str) -> None:

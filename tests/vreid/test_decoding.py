@@ -100,6 +100,12 @@ def test_sixteen_bit_grey_keeps_its_values(format_name: str) -> None:
     np.testing.assert_array_equal(decoded, radiometric)
 
 
+def test_sixteen_bit_grey_that_counts_from_white_is_inverted() -> None:
+    radiometric = np.arange(24 * 40, dtype=np.uint16).reshape(24, 40) * 60 + 7
+    stored = encoded(Image.fromarray(radiometric), "TIFF", tiffinfo={262: 0})
+    np.testing.assert_array_equal(decode_image(stored), 0xFFFF - radiometric)
+
+
 def test_big_endian_sixteen_bit_grey_keeps_its_values() -> None:
     radiometric = np.arange(24 * 40, dtype=np.uint16).reshape(24, 40) * 60 + 7
     image = Image.frombytes("I;16B", (40, 24), radiometric.astype(">u2").tobytes())
@@ -381,3 +387,9 @@ def test_threads_decode_at_the_same_time() -> None:
     with ThreadPoolExecutor(8) as pool:
         for decoded, expected in zip(pool.map(decode_image, files), pixels, strict=True):
             np.testing.assert_array_equal(decoded, expected)
+
+
+@pytest.mark.parametrize("offset", [2**63, 2**64 - 1])
+def test_a_big_tiff_whose_directory_lies_beyond_all_files_is_undecodable(offset: int) -> None:
+    with pytest.raises(UndecodableImage, match="directory"):
+        decode_image(b"II+\0" + struct.pack("<HHQ", 8, 0, offset) + bytes(64))

@@ -40,6 +40,11 @@ def test_reading_a_file_that_is_gone_names_it(tmp_path: Path) -> None:
         Sample({Modality.RGB: tmp_path / "gone.png"}).read(Modality.RGB)
 
 
+def test_a_name_that_no_file_can_have_is_unreadable() -> None:
+    with pytest.raises(UnreadableImage, match="null byte"):
+        Sample({Modality.RGB: Path("a\0b.png")}).read(Modality.RGB)
+
+
 def test_a_foreign_modality_is_refused() -> None:
     with pytest.raises(UnknownModality):
         Sample({"swir": b"x"})  # type: ignore[dict-item]

@@ -82,9 +82,22 @@ def _split_by_identity(
         )
     if split.query_camera is None or split.gallery_camera is None:
         return _evaluated_by_camera(manifest, train, held_out)
-    query = [sample for sample in held_out if sample.camera == split.query_camera]
-    gallery = [sample for sample in held_out if sample.camera == split.gallery_camera]
+    query, gallery = (
+        _of_camera(manifest, held_out, camera)
+        for camera in (split.query_camera, split.gallery_camera)
+    )
     return Dataset("manifest", train, query, gallery, "camera", symmetric=True)
+
+
+def _of_camera(manifest: Path, held_out: Sequence[Sample], camera: str) -> list[Sample]:
+    found = [sample for sample in held_out if sample.camera == camera]
+    if not found:
+        cameras = sorted({sample.camera for sample in held_out if sample.camera is not None})
+        raise DatasetError(
+            f"{manifest} has no held-out sample of camera {camera!r} that the split names; it has "
+            f"{', '.join(map(repr, cameras)) or 'no cameras'}: correct the split file"
+        )
+    return found
 
 
 def _evaluated_by_camera(

@@ -21,11 +21,22 @@ class IdentitySplit:
         held_out: identities that training must not see; the others are for training.
         query_camera: camera whose held-out samples are queries; None when all of them are.
         gallery_camera: camera whose held-out samples are the gallery; None when all of them are.
+
+    Raises:
+        DatasetError: one of the two cameras is given without the other.
     """
 
     held_out: frozenset[str]
     query_camera: str | None = None
     gallery_camera: str | None = None
+
+    def __post_init__(self) -> None:
+        """Checks that the cameras go together."""
+        if (self.query_camera is None) != (self.gallery_camera is None):
+            given = "query_camera" if self.gallery_camera is None else "gallery_camera"
+            raise DatasetError(
+                f"the split gives {given} alone; give both query_camera and gallery_camera, or none"
+            )
 
 
 def read_split(path: Path) -> IdentitySplit:
@@ -34,11 +45,13 @@ def read_split(path: Path) -> IdentitySplit:
     In CSV the split is "train" or "test".
 
     Raises:
-        DatasetError: the file is not readable as either.
+        DatasetError: the file is not readable as either, or gives one camera without the other.
     """
     try:
         text = path.read_text(encoding="utf-8")
         return _from_csv(text) if path.suffix == ".csv" else _from_json(text)
+    except DatasetError as error:
+        raise DatasetError(f"{path}: {error}") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DatasetError(
             f"{path} is no split file ({error!r}); give JSON with a list held_out and, optionally, "
@@ -51,9 +64,13 @@ def _from_json(text: str) -> IdentitySplit:
     document = json.loads(text)
     return IdentitySplit(
         frozenset(str(identity) for identity in document["held_out"]),
-        document.get("query_camera"),
-        document.get("gallery_camera"),
+        _camera(document.get("query_camera")),
+        _camera(document.get("gallery_camera")),
     )
+
+
+def _camera(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 def _from_csv(text: str) -> IdentitySplit:

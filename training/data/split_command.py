@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from training.data.manifest_rows import read_manifest
-from training.data.split import draw_split
+from training.data.split import IdentitySplit, draw_split
 
 
 @click.command()
@@ -35,10 +35,11 @@ def command(
     """Draw a split of MANIFEST's identities and write it as JSON."""
     drawn = draw_split([row.sample for row in read_manifest(manifest)], by, share, seed)
     held_out = [identity for kind in sorted(drawn) for identity in drawn[kind]]
+    split = IdentitySplit(frozenset(held_out), query_camera, gallery_camera)
     document = {
         "drawn_by": {"share": share, "seed": seed, "by": by},
-        "query_camera": query_camera,
-        "gallery_camera": gallery_camera,
+        "query_camera": split.query_camera,
+        "gallery_camera": split.gallery_camera,
         "held_out": held_out,
     }
     out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

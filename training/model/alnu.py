@@ -53,7 +53,12 @@ class ALNU(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Normalises each sample over C, H and W (Eq. 2-4), then scales and shifts it (Eq. 5-6)."""
-        mean = features.mean(dim=(1, 2, 3), keepdim=True)
-        variance = features.var(dim=(1, 2, 3), keepdim=True, unbiased=False)
-        normalised = (features - mean) * torch.rsqrt(variance + self.eps)
+        normalised = self._normalise(features)
         return cast(Tensor, self.gamma(features) * normalised + self.beta(features))
+
+    def _normalise(self, features: Tensor) -> Tensor:
+        # A variance beyond 65504, of a deviation of 256, is infinite in half precision.
+        wide = features.float() if features.dtype.itemsize < 4 else features
+        mean = wide.mean(dim=(1, 2, 3), keepdim=True)
+        variance = wide.var(dim=(1, 2, 3), keepdim=True, unbiased=False)
+        return ((wide - mean) * torch.rsqrt(variance + self.eps)).to(features.dtype)

@@ -72,7 +72,7 @@ BACKBONES: dict[str, BackboneDefinition] = {
     "resnet50": BackboneDefinition("resnet50", _split_resnet),
     "seresnet50": BackboneDefinition("seresnet50", _split_resnet),
     "efficientnet_lite0": BackboneDefinition("tf_efficientnet_lite0", _split_mobile),
-    "mobilenetv2_100": BackboneDefinition("mobilenetv2_100", _split_mobile),
+    "mobilenetv2": BackboneDefinition("mobilenetv2_100", _split_mobile),
     "inception_v3": BackboneDefinition("inception_v3", _split_inception, (("aux_logits", False),)),
 }
 

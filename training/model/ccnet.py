@@ -61,7 +61,7 @@ class CCNet(nn.Module):
         """Returns the branch of one modality."""
         return cast(Branch, self.branches[modality.value])
 
-    def forward(self, images: Tensor, mask: Tensor) -> CCNetOutput:
+    def forward(self, images: Tensor, mask: Tensor | None = None) -> CCNetOutput:
         """Runs each branch on the rows that have its modality, and on those alone.
 
         A missing image therefore takes no part in a branch's batch statistics, and a branch without
@@ -69,9 +69,11 @@ class CCNet(nn.Module):
 
         Args:
             images: (B, 3, 3, H, W), axis 1 the modality; what stands at missing ones is ignored.
-            mask: (B, 3) bool, which modalities are there.
+            mask: (B, 3) bool, which modalities are there; None for all.
         """
         batch = images.shape[0]
+        if mask is None:
+            mask = torch.ones(batch, len(MODALITIES), dtype=torch.bool, device=images.device)
         outputs = {}
         for index, rows in self._present_rows(mask):
             present = images[rows, index].contiguous(memory_format=torch.channels_last)
@@ -91,7 +93,9 @@ class CCNet(nn.Module):
 
     if TYPE_CHECKING:
 
-        def __call__(self, images: Tensor, mask: Tensor) -> CCNetOutput: ...  # noqa: D102
+        def __call__(  # noqa: D102
+            self, images: Tensor, mask: Tensor | None = None
+        ) -> CCNetOutput: ...
 
     @staticmethod
     def _present_rows(mask: Tensor) -> Iterator[tuple[int, Tensor]]:

@@ -56,18 +56,20 @@ def read_samples(folder: Path) -> Iterator[Sample]:
 
 def _samples_of(folder: Path) -> Iterator[Sample]:
     images: dict[str, dict[Modality, Path]] = {}
-    for modality, name in FOLDERS.items():
-        below = folder / name
+    for modality, kind in FOLDERS.items():
+        below = folder / kind
         for path in sorted(below.iterdir()) if below.is_dir() else ():
             if path.is_file() and not path.name.startswith("."):
-                images.setdefault(path.stem, {})[modality] = path
-    for stem in sorted(images):
-        match = NAME_PATTERN.fullmatch(next(iter(images[stem].values())).name)
+                # The same name in another format is a picture of its own.
+                name = path.name if modality in images.get(path.stem, {}) else path.stem
+                images.setdefault(name, {})[modality] = path
+    for name in sorted(images):
+        match = NAME_PATTERN.fullmatch(next(iter(images[name].values())).name)
         attributes: dict[str, AttributeValue] = {} if match is None else {"view": match["view"]}
         yield Sample(
-            images=images[stem],
+            images=images[name],
             identity=folder.name,
             scene=None if match is None else match["scene"],
             attributes=attributes,
-            name=f"{folder.name}/{stem}",
+            name=f"{folder.name}/{name}",
         )

@@ -166,8 +166,9 @@ def _json_lines(manifest: Path) -> Iterator[ManifestRow]:
                 continue
             try:
                 cells = json.loads(line)
-            except json.JSONDecodeError as error:
-                yield ManifestRow(manifest, number, {}, f"not JSON ({error.msg})")
+            except (ValueError, RecursionError) as error:
+                reason = error.msg if isinstance(error, json.JSONDecodeError) else error
+                yield ManifestRow(manifest, number, {}, f"not JSON ({reason})")
                 continue
             if isinstance(cells, dict):
                 yield ManifestRow(manifest, number, cells)

@@ -1,6 +1,8 @@
 """Files that are not what was written, and places that cannot be written: typed errors."""
 
+import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from service.errors import (
     GalleryUnsupported,
     GalleryUnwritable,
 )
-from service.gallery.database import DATABASE_NAME, Database
+from service.gallery.database import DATABASE_NAME, Database, enter_wal, translated_errors
 from service.gallery.store import GalleryStore
 from tests.service.gallery.builders import FEATURE_SIZE, FINGERPRINT, new_record
 
@@ -61,22 +63,38 @@ def test_a_truncated_file_is_reported(closed_gallery: Path) -> None:
         read_everything(closed_gallery)
 
 
-def test_flipped_bits_in_features_are_reported_with_the_record(closed_gallery: Path) -> None:
-    path = closed_gallery / DATABASE_NAME
+def damage_features(directory: Path, seed: int) -> None:
+    path = directory / DATABASE_NAME
     content = bytearray(path.read_bytes())
-    features = new_record(7).features.tobytes()
-    position = content.index(features)
-    content[position + 5] ^= 0x40
+    content[content.index(new_record(seed).features.tobytes()) + 5] ^= 0x40
     path.write_bytes(content)
+
+
+def test_flipped_bits_in_features_are_reported_with_the_record(closed_gallery: Path) -> None:
+    damage_features(closed_gallery, 7)
+    store = open_store(closed_gallery)
     with pytest.raises(GalleryDamaged, match=r"'r7'.*checksum"):
-        read_everything(closed_gallery)
+        store.get("r7")
+    (damaged,) = [each for each in store.changes_since(0) if each.damage is not None]
+    store.close()
+    assert damaged.record is None
+    assert "'r7'" in str(damaged.damage)
+
+
+def test_text_that_is_no_longer_unicode_hides_no_other_record(closed_gallery: Path) -> None:
+    connection = sqlite3.connect(closed_gallery / DATABASE_NAME)
+    connection.execute("UPDATE record SET camera = CAST(x'ff41' AS TEXT) WHERE id = 'r7'")
+    connection.commit()
+    connection.close()
+    store = open_store(closed_gallery)
+    changes = store.changes_since(0)
+    store.close()
+    assert [each.record_sequence for each in changes if each.damage is not None] == [8]
+    assert len(changes) == 200
 
 
 def test_a_damaged_record_can_be_deleted(closed_gallery: Path) -> None:
-    path = closed_gallery / DATABASE_NAME
-    content = bytearray(path.read_bytes())
-    content[content.index(new_record(7).features.tobytes()) + 5] ^= 0x40
-    path.write_bytes(content)
+    damage_features(closed_gallery, 7)
     store = GalleryStore.open_existing(closed_gallery)
     assert store.delete(["r7"]) == 1
     store.close()
@@ -155,3 +173,41 @@ def test_a_commit_waits_for_the_disk(closed_gallery: Path) -> None:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert connection.execute("PRAGMA synchronous").fetchone() == (full,)
     database.close()
+
+
+def test_nothing_is_stored_into_a_gallery_whose_files_were_deleted(closed_gallery: Path) -> None:
+    store = open_store(closed_gallery)
+    store.check()
+    shutil.rmtree(closed_gallery)
+    with pytest.raises(GalleryDamaged, match="deleted or replaced"):
+        store.check()
+    with pytest.raises(GalleryDamaged, match="deleted or replaced"):
+        store.add([new_record()])
+    store.close()
+
+
+def test_nothing_is_stored_into_a_gallery_that_was_replaced(closed_gallery: Path) -> None:
+    store = open_store(closed_gallery)
+    path = closed_gallery / DATABASE_NAME
+    shutil.copy(path, closed_gallery / "copy")
+    (closed_gallery / "copy").replace(path)
+    with pytest.raises(GalleryDamaged, match="deleted or replaced"):
+        store.add([new_record()])
+    store.close()
+
+
+def test_only_a_failed_write_says_that_nothing_was_stored(tmp_path: Path) -> None:
+    path = tmp_path / DATABASE_NAME
+    for writing in (True, False):
+        with pytest.raises(GalleryUnwritable) as failed, translated_errors(path, writing=writing):
+            sqlite3.connect(f"file:{tmp_path}/none?mode=ro", uri=True).execute("SELECT 1")
+        assert ("Nothing of the last change was stored" in str(failed.value)) == writing
+
+
+def test_a_place_without_write_ahead_log_is_refused(tmp_path: Path) -> None:
+    # A database in memory has no log, as one on some network file systems has none.
+    with (
+        closing(sqlite3.connect(":memory:")) as connection,
+        pytest.raises(GalleryUnwritable, match="local file system"),
+    ):
+        enter_wal(connection, tmp_path, patience=0)

@@ -1,6 +1,7 @@
 """The ranking equals `vreid.scoring` over the whole gallery, whichever way it is found."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from service.gallery.filter import Filter
 from service.gallery.index import SearchIndex
 from service.gallery.ranking import Query
 from service.gallery.record import Record
+from service.gallery.store import Change
 from tests.service.gallery.builders import (
     FEATURE_SIZE,
     MASKS,
@@ -222,6 +224,26 @@ def test_compaction_drops_deleted_rows_from_memory() -> None:
     assert index._state.columns.size == 10
     assert index.count() == 10
     assert index.sequences_after(0, 100) == list(range(11, 21))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        # One fails while rows are appended, the other after that.
+        addition(replace(RECORDS[4], features=np.zeros((3, 5), np.float16))),
+        Change(5, "delete", "no number", None),  # type: ignore[arg-type]
+    ],
+)
+def test_changes_that_cannot_be_applied_leave_the_index_as_it_was(broken: Change) -> None:
+    index = SearchIndex(FEATURE_SIZE)
+    index.apply([addition(record) for record in RECORDS[:3]])
+    lost = addition(replace(RECORDS[3], attributes={"kind": "bus"}))
+    with pytest.raises(ValueError):  # noqa: PT011
+        index.apply([lost, broken])
+    assert (index.sequence, index.count()) == (3, 3)
+    index.apply([addition(record) for record in RECORDS[3:20]])
+    assert index.sequences_after(0, 100) == list(range(1, 21))
+    assert index.count(Filter(attributes={"kind": ("bus",)})) == 0
 
 
 def _passing(records: Sequence[Record]) -> list[Record]:

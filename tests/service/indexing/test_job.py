@@ -1,4 +1,5 @@
 import json
+import os
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -7,13 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.errors import IndexingError
+from service.errors import GalleryDamaged, IndexingError
 from service.gallery.gallery import Gallery
 from service.gallery.store import GalleryStore
 from service.indexing.job import IndexingSummary, index_source
+from service.indexing.preparation import Rejected, prepare
+from service.indexing.source import read_source
 from tests.bundles import make_tiny_bundle
 from tests.service.indexing.pictures import write_picture
 from vreid.bundle import Bundle
+from vreid.decoding import DEFAULT_LIMITS
 from vreid.embedding import embed_samples
 from vreid.engines import open_engine
 from vreid.errors import FingerprintMismatch
@@ -69,10 +73,10 @@ def test_every_sample_becomes_a_record_with_its_features(
     records = store.records_after(0, 100)
     store.close()
     assert [record.source[Modality.RGB] for record in records] == [
-        str(source / f"{number}_rgb.jpg") for number in range(10)
+        f"{number}_rgb.jpg" for number in range(10)
     ]
     samples = [
-        Sample(images={modality: Path(path) for modality, path in record.source.items()})
+        Sample(images={modality: source / path for modality, path in record.source.items()})
         for record in records
     ]
     features, mask = embed_samples(samples, bundle, open_engine(bundle))
@@ -211,3 +215,56 @@ def test_a_source_without_images_is_an_error_and_makes_no_gallery(
     with pytest.raises(IndexingError, match="no images"):
         run(tmp_path / "empty", bundle, gallery_directory)
     assert not gallery_directory.exists()
+
+
+def test_no_single_sample_ends_the_job(
+    tmp_path: Path, bundle: Bundle, gallery_directory: Path, gallery: Gallery
+) -> None:
+    write_picture(tmp_path / "good.jpg")
+    (tmp_path / "far.tif").write_bytes(b"II+\0\x08\0\0\0" + b"\xff" * 8 + bytes(64))
+    manifest = tmp_path / "m.jsonl"
+    rows = [{"rgb": "a\0b.jpg"}, {"rgb": "far.tif"}, {"rgb": "\ud800.jpg"}, {"rgb": "good.jpg"}]
+    manifest.write_text("\n".join(["[" * 100_000, *map(json.dumps, rows)]))
+    assert counts(run(manifest, bundle, gallery_directory)) == (1, 0, 4)
+    gallery.refresh()
+    assert gallery.count() == 1
+
+
+def test_a_rejected_file_whose_name_is_not_unicode_is_written_down(
+    source: Path, bundle: Bundle, gallery_directory: Path
+) -> None:
+    Path(os.fsdecode(os.fsencode(source) + b"/caf\xe9.jpg")).write_bytes(b"no image")
+    summary = run(source, bundle, gallery_directory)
+    assert counts(summary) == (10, 0, 1)
+    assert summary.rejects is not None
+    line = json.loads(summary.rejects.read_text(encoding="utf-8"))
+    assert os.fsencode(line["source"]) == b"caf\xe9"
+
+
+def test_what_nobody_foresaw_rejects_the_sample_and_a_gallery_error_ends_the_job(
+    source: Path, bundle: Bundle
+) -> None:
+    item = next(iter(read_source(source)))
+    preprocessing = bundle.manifest.preprocessing
+
+    def fail(content_hash: str) -> bool:
+        raise LookupError(content_hash)
+
+    def gone(content_hash: str) -> bool:
+        raise GalleryDamaged(content_hash)
+
+    outcome = prepare(item, preprocessing, DEFAULT_LIMITS, fail)
+    assert isinstance(outcome, Rejected)
+    assert "LookupError" in outcome.reason
+    with pytest.raises(GalleryDamaged):
+        prepare(item, preprocessing, DEFAULT_LIMITS, gone)
+
+
+def test_one_moment_written_in_two_time_zones_is_one_sighting(
+    tmp_path: Path, bundle: Bundle, gallery_directory: Path
+) -> None:
+    write_picture(tmp_path / "a.jpg")
+    manifest = tmp_path / "m.csv"
+    rows = ["a.jpg,2024-05-01T00:00:00+02:00", "a.jpg,2024-04-30T22:00:00Z"]
+    manifest.write_text("\n".join(["rgb,captured_at", *rows]))
+    assert counts(run(manifest, bundle, gallery_directory)) == (1, 1, 0)

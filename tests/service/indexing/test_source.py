@@ -1,11 +1,12 @@
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from service.errors import SourceNotFound, SourceUnsupported
-from service.indexing.source import SourceItem, read_source
+from service.indexing.source import SourceItem, path_below, read_source
 from vreid.errors import DatasetError
 from vreid.modality import Modality
 
@@ -55,6 +56,20 @@ def test_pictures_are_paired_by_their_path_below_modality_folders(tmp_path: Path
     touch(tmp_path / "tir" / "2.tif")
     items = {item.label: relative_images(item, tmp_path) for item in read_source(tmp_path)}
     assert items == {"2": {"tir": "tir/2.tif"}, "x/1": {"rgb": "RGB/x/1.jpg", "nir": "nir/x/1.png"}}
+
+
+def test_a_second_picture_of_a_name_in_a_modality_folder_is_a_sample_of_its_own(
+    tmp_path: Path,
+) -> None:
+    touch(*(tmp_path / name for name in ("rgb/1.jpg", "rgb/1.png", "nir/1.png")))
+    items = {item.label: relative_images(item, tmp_path) for item in read_source(tmp_path)}
+    assert items == {"1": {"rgb": "rgb/1.jpg", "nir": "nir/1.png"}, "1.png": {"rgb": "rgb/1.png"}}
+
+
+def test_two_folders_of_one_modality_are_refused(tmp_path: Path) -> None:
+    touch(tmp_path / "RGB" / "1.jpg", tmp_path / "rgb" / "1.jpg")
+    with pytest.raises(SourceUnsupported, match="RGB and rgb"):
+        list(read_source(tmp_path))
 
 
 def test_the_identity_can_be_taken_from_the_folder(tmp_path: Path) -> None:
@@ -182,3 +197,12 @@ def test_a_manifest_that_cannot_be_read_says_why(
 def test_a_source_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SourceNotFound, match="does not exist"):
         read_source(tmp_path / "nothing")
+
+
+def test_a_record_keeps_no_more_of_a_path_than_what_lies_below_the_source(tmp_path: Path) -> None:
+    manifest = tmp_path / "list.csv"
+    touch(manifest, tmp_path / "a" / "1.jpg")
+    assert path_below(tmp_path, tmp_path / "a" / "1.jpg") == "a/1.jpg"
+    assert path_below(manifest, tmp_path / "a" / "1.jpg") == "a/1.jpg"
+    assert path_below(tmp_path / "a", tmp_path / "b" / "1.jpg") == "1.jpg"
+    assert path_below(tmp_path, tmp_path / os.fsdecode(b"caf\xe9.jpg")) == r"caf\udce9.jpg"

@@ -81,6 +81,7 @@ def test_without_cameras_every_sample_is_query_and_gallery(tmp_path: Path) -> No
     ("name", "text"),
     [
         ("s.json", '{"held_out": ["b"], "query_camera": "1", "gallery_camera": "2"}'),
+        ("s.json", '{"held_out": ["b"], "query_camera": 1, "gallery_camera": 2}'),
         ("s.csv", "identity,split\na,train\nb,test\nc,train\n"),
     ],
 )
@@ -93,6 +94,23 @@ def test_a_split_file_holds_identities_out_of_training(
     assert names(dataset.query) == ["b1.jpg"]
     assert names(dataset.gallery) == ["b2.jpg"]
     assert dataset.junk == "camera"
+
+
+@pytest.mark.parametrize(
+    ("cameras", "message"),
+    [
+        ('"query_camera": "1", "gallery_camera": "9"', "camera '9'.*it has '1', '2'"),
+        ('"query_camera": 8, "gallery_camera": 2', "camera '8'"),
+        ('"query_camera": "1"', r"s\.json.*query_camera alone; give both"),
+        ('"gallery_camera": "2", "query_camera": null', "gallery_camera alone; give both"),
+    ],
+)
+def test_a_split_file_whose_cameras_cannot_be_meant_is_refused(
+    cameras: str, message: str, tmp_path: Path
+) -> None:
+    manifest(tmp_path, f'{{"held_out": ["b"], {cameras}}}', "s.json")
+    with pytest.raises(DatasetError, match=message):
+        load_dataset("manifest", manifest(tmp_path, TWO_CAMERAS), tmp_path / "s.json")
 
 
 @pytest.mark.parametrize(

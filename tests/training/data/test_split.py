@@ -10,6 +10,7 @@ from training.data.load import SPLITS
 from training.data.manifest_rows import read_manifest
 from training.data.split import draw_split, read_split
 from training.data.split_command import command
+from vreid.errors import DatasetError
 from vreid.modality import Modality
 from vreid.sample import Sample
 
@@ -30,6 +31,15 @@ def test_every_kind_gives_its_share_and_at_least_one() -> None:
 def test_the_seed_decides() -> None:
     assert draw_split(samples(), None, 0.5, seed=1) == draw_split(samples(), None, 0.5, seed=1)
     assert draw_split(samples(), None, 0.5, seed=1) != draw_split(samples(), None, 0.5, seed=2)
+
+
+def test_one_camera_without_the_other_is_not_written(tmp_path: Path) -> None:
+    (tmp_path / "manifest.csv").write_text("rgb,identity\na.jpg,a\nb.jpg,b\n")
+    out = tmp_path / "split.json"
+    arguments = [str(tmp_path / "manifest.csv"), "--query-camera", "1", "--out", str(out)]
+    result = CliRunner().invoke(command, arguments)
+    assert isinstance(result.exception, DatasetError)
+    assert not out.exists()
 
 
 @needs_shared_data

@@ -112,5 +112,17 @@ def test_few_channels_keep_one() -> None:
     assert ALNU(3)(torch.rand(2, 3, 4, 4)).shape == (2, 3, 4, 4)
 
 
+def test_a_variance_beyond_half_precision_is_normalised() -> None:
+    torch.manual_seed(0)
+    # A deviation of 1000 is a variance of a million, and half precision ends at 65504.
+    images = 1000 * torch.randn(2, 16, 6, 6)
+    unit = ALNU(16).eval()
+    # Else the scale, read from values so large, may be nearly 0 and hide the normalised feature.
+    nn.init.zeros_(unit.gamma.scalar.weight)
+    found = unit.half()(images.half())
+    assert found.dtype == torch.float16
+    torch.testing.assert_close(found.float(), unit.float()(images), atol=0.02, rtol=0.01)
+
+
 def test_a_constant_image_stays_finite(unit: ALNU) -> None:
     assert torch.isfinite(unit(torch.full((1, 32, 4, 4), 7.0, dtype=torch.float64))).all()

@@ -12,14 +12,14 @@ MIDDLE = {
     "resnet50": (512, (8, 16)),
     "seresnet50": (512, (8, 16)),
     "efficientnet_lite0": (40, (8, 16)),
-    "mobilenetv2_100": (32, (8, 16)),
+    "mobilenetv2": (32, (8, 16)),
     "inception_v3": (288, (13, 13)),
 }
 LAST = {
     "resnet50": (2048, (4, 8)),
     "seresnet50": (2048, (4, 8)),
     "efficientnet_lite0": (1280, (2, 4)),
-    "mobilenetv2_100": (1280, (2, 4)),
+    "mobilenetv2": (1280, (2, 4)),
     "inception_v3": (2048, (2, 2)),
 }
 
@@ -39,7 +39,7 @@ def test_halves_have_the_documented_shapes(name: str) -> None:
     assert halves.feature_size == last.shape[1]
 
 
-@pytest.mark.parametrize("name", ["efficientnet_lite0", "mobilenetv2_100"])
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "mobilenetv2"])
 def test_together_the_halves_are_the_whole_network(name: str) -> None:
     definition = backbone_definition(name)
     network = create_timm_network(definition).eval()
@@ -51,6 +51,16 @@ def test_together_the_halves_are_the_whole_network(name: str) -> None:
         assert torch.allclose(halves.upper(halves.lower(images)), whole, atol=1e-5)
 
 
+def test_the_names_are_those_that_configurations_use() -> None:
+    assert set(BACKBONES) == {
+        "resnet50",
+        "efficientnet_lite0",
+        "mobilenetv2",
+        "seresnet50",
+        "inception_v3",
+    }
+
+
 def test_an_unknown_backbone_is_refused_by_name() -> None:
     with pytest.raises(ConfigurationError, match="efficientnet_lite0"):
         CCNet("resnet51")
@@ -58,5 +68,5 @@ def test_an_unknown_backbone_is_refused_by_name() -> None:
 
 @pytest.mark.parametrize("normalisation", ["none", "instance", "layer"])
 def test_the_unit_in_the_middle_can_be_what_the_paper_compares_with(normalisation: str) -> None:
-    model = CCNet("mobilenetv2_100", normalisation=normalisation).eval()  # type: ignore[arg-type]
+    model = CCNet("mobilenetv2", normalisation=normalisation).eval()  # type: ignore[arg-type]
     assert model.branch(Modality.NIR).embed(torch.rand(1, 3, 32, 32)).shape == (1, 1280)

@@ -33,6 +33,13 @@ def test_output_has_zeros_where_a_modality_is_missing(model: CCNet) -> None:
         assert torch.equal(part.abs().sum(dim=2) > 0, mask)
 
 
+def test_without_a_mask_every_modality_is_there(model: CCNet) -> None:
+    images = torch.rand(2, 3, 3, SIZE, SIZE)
+    without = model.eval()(images)
+    for found, expected in zip(without, model(images, torch.ones(2, 3).bool()), strict=True):
+        assert torch.equal(found, expected)
+
+
 def test_a_row_is_the_branchs_own_output(model: CCNet) -> None:
     model.eval()
     images = torch.rand(2, 3, 3, SIZE, SIZE)

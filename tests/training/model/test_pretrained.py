@@ -48,13 +48,13 @@ def test_another_number_of_tensors_or_another_shape_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "weights.pth"])
 def test_a_local_file_without_its_classifier_loads(name: str, tmp_path: Path) -> None:
-    source = create_timm_network(backbone_definition("mobilenetv2_100")).state_dict()
+    source = create_timm_network(backbone_definition("mobilenetv2")).state_dict()
     weights = {k: v for k, v in source.items() if not k.startswith("classifier")}
     if name.endswith("safetensors"):
         save_file(weights, tmp_path / name)
     else:
         torch.save(weights, tmp_path / name)
-    loaded = pretrained_network("mobilenetv2_100", str(tmp_path / name)).state_dict()
+    loaded = pretrained_network("mobilenetv2", str(tmp_path / name)).state_dict()
     assert all(torch.equal(loaded[k], v) for k, v in weights.items())
 
 
@@ -62,16 +62,16 @@ def test_a_file_of_another_network_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.pth"
     torch.save({"conv_stem.weight": torch.zeros(1)}, path)
     with pytest.raises(PretrainedWeightsError, match="does not fit"):
-        pretrained_network("mobilenetv2_100", str(path))
+        pretrained_network("mobilenetv2", str(path))
 
 
 def test_a_file_that_would_run_code_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "code.pth"
     torch.save({"weights": Path}, path)
     with pytest.raises(PretrainedWeightsError, match="not a readable weights file"):
-        pretrained_network("mobilenetv2_100", str(path))
+        pretrained_network("mobilenetv2", str(path))
 
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(PretrainedWeightsError, match=r"nothing\.pth"):
-        pretrained_network("mobilenetv2_100", str(tmp_path / "nothing.pth"))
+        pretrained_network("mobilenetv2", str(tmp_path / "nothing.pth"))

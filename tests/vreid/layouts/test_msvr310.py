@@ -40,3 +40,11 @@ def test_another_folder_is_refused(tmp_path: Path) -> None:
     assert not is_identity_tree(tmp_path)
     with pytest.raises(DatasetError, match="give the folder that does"):
         list(read_samples(tmp_path))
+
+
+def test_a_second_picture_of_a_name_is_a_sample_of_its_own(tmp_path: Path) -> None:
+    touch(tmp_path, "a/vis/1.jpg", "a/vis/1.png", "a/ni/1.jpg")
+    samples = {sample.name: sample for sample in read_samples(tmp_path)}
+    assert set(samples) == {"a/1", "a/1.png"}
+    assert samples["a/1"].images[Modality.RGB] == tmp_path / "a/vis/1.jpg"
+    assert samples["a/1.png"].images == {Modality.RGB: tmp_path / "a/vis/1.png"}

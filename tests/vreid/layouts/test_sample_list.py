@@ -70,3 +70,11 @@ def test_a_line_that_is_no_sample_is_refused_by_number(line: str, tmp_path: Path
     (row,) = read_rows(write(tmp_path, "list.jsonl", line))
     with pytest.raises(DatasetError, match=r"list\.jsonl:1"):
         row.sample()
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, "1" * 10_000])
+def test_a_row_that_json_cannot_hold_does_not_stop_the_others(tmp_path: Path, line: str) -> None:
+    bad, good = read_rows(write(tmp_path, "list.jsonl", line + '\n{"rgb": "a.jpg"}\n'))
+    with pytest.raises(DatasetError, match=r"list\.jsonl:1: not JSON"):
+        bad.sample()
+    assert good.sample().name == "a.jpg"
