@@ -126,6 +126,7 @@ def _limits(manifest: Manifest) -> str:
         if manifest.provenance.get("synthetic_sources")
         else "",
         f"Not measured here: {', '.join(unmeasured)}." if unmeasured else "",
+        *(_harm(name, figures["subsets"]) for name, figures in known.items()),
         "Probabilities are not calibrated, scores are cosines: "
         f"{manifest.metrics['not_calibrated']}."
         if manifest.calibration is None
@@ -133,6 +134,20 @@ def _limits(manifest: Manifest) -> str:
         "pairs of one vehicle as on pairs of two.",
     ]
     return "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits if limit)
+
+
+def _harm(name: str, subsets: Mapping[str, Mapping[str, float]]) -> str:
+    """A sentence where fewer modalities do better than the most that the set has, else nothing."""
+    if not subsets:
+        return ""
+    most = max(subsets, key=lambda subset: subset.count("+"))
+    best = max(subsets, key=lambda subset: subsets[subset]["mAP"])
+    if subsets[best]["mAP"] <= subsets[most]["mAP"]:
+        return ""
+    return (
+        f"On {name}, {best} ({_percent(subsets[best]['mAP'])} mAP) does better than {most} "
+        f"({_percent(subsets[most]['mAP'])}): what is left out takes away more than it adds."
+    )
 
 
 def _licences(provenance: Mapping[str, Any]) -> str:
