@@ -1,0 +1,55 @@
+"""Imports go one way between the rooms, and the vocabulary needs little."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+MAY_IMPORT = {
+    "vreid": set[str](),
+    "training": {"vreid"},
+    "export": {"training", "vreid"},
+    "service": {"vreid"},
+}
+VOCABULARY_NEEDS = {"numpy", "PIL"}
+MORE = {"cli.py": {"click"}, "bundle_command.py": {"click"}, "onnx_runtime.py": {"onnxruntime"}}
+
+
+def imported(path: Path) -> set[str]:
+    """First parts of the names that a file imports, at its top or within a function."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def files(room: str) -> Iterator[Path]:
+    yield from sorted((REPOSITORY / room).rglob("*.py"))
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_room_imports_only_from_below(room: str) -> None:
+    others = MAY_IMPORT.keys() - MAY_IMPORT[room] - {room}
+    against = {str(path): names for path in files(room) if (names := imported(path) & others)}
+    assert against == {}
+
+
+def test_the_vocabulary_needs_numpy_and_pillow_and_nothing_else() -> None:
+    own = {"vreid", *sys.stdlib_module_names}
+    needed = {
+        path.name: names
+        for path in files("vreid")
+        if (names := imported(path) - own - VOCABULARY_NEEDS)
+    }
+    assert needed == {name: names for name, names in MORE.items() if name in needed}
+
+
+@pytest.mark.parametrize("room", ["vreid", "service"])
+def test_what_serves_needs_no_torch(room: str) -> None:
+    assert [path for path in files(room) if imported(path) & {"torch", "timm", "lightning"}] == []
