@@ -26,6 +26,8 @@ from service.errors import (
 
 DATABASE_NAME = "gallery.sqlite3"
 
+_PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _UNWRITABLE = {
@@ -232,6 +234,7 @@ def _make_durable_file(path: Path) -> None:
         missing = [each for each in (directory, *directory.parents) if not each.exists()]
         directory.mkdir(parents=True, exist_ok=True)
         if not path.exists():
+            _refuse_pictures(directory)
             path.touch()
             _sync_directory(directory)
         for made in missing:
@@ -241,6 +244,14 @@ def _make_durable_file(path: Path) -> None:
             f"The gallery directory {directory} cannot be made ({error.strerror or error}); "
             "name a directory that you may write to."
         ) from error
+
+
+def _refuse_pictures(directory: Path) -> None:
+    # Somebody named the pictures' folder by mistake; other files, as lost+found, are no sign of it.
+    if any(each.suffix.lower() in _PICTURE_SUFFIXES for each in directory.iterdir()):
+        raise GalleryUnwritable(
+            f"{directory} holds pictures and no gallery; name another directory for the gallery."
+        )
 
 
 def _sync_directory(directory: Path) -> None:

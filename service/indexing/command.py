@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from service.indexing.job import DEFAULT_BATCH_SIZE, IndexingSummary, index_source
+from service.indexing.source import remarks
 from vreid.bundle import Bundle
 from vreid.engines import ENGINES
 
@@ -64,13 +65,28 @@ def index(
 ) -> None:
     """Index SOURCE: a manifest (.csv, .jsonl), a data set in MSVR310's layout, or a folder.
 
+    \b
+    A folder of pictures is read by one of two rules:
+      NAME_rgb, NAME_nir, NAME_tir in one folder are one sample;
+      a picture without such an ending is taken as RGB;
+    or, when it has folders rgb, nir, tir:
+      pictures with the same path below them are one sample;
+      a picture outside them is rejected.
+
+    \b
+    Of MSVR310's root the gallery folder, bounding_box_test, is indexed;
+    name another of its folders, such as query3, to index that one.
+
     Samples that the gallery has already are skipped, so an interrupted run is resumed by running it
     again. The exit status is 0 only when nothing was rejected.
-    """
+    """  # noqa: D301 - \b is click's mark for lines to keep
     try:
+        bundle = Bundle.load(bundle_directory)
+        for remark in remarks(source):
+            click.echo(remark, err=True)
         summary = index_source(
             source,
-            Bundle.load(bundle_directory),
+            bundle,
             gallery_directory,
             engine=engine,
             batch_size=batch_size,
@@ -90,10 +106,13 @@ def index(
 
 def _report(summary: IndexingSummary, as_json: bool) -> None:
     click.echo(
-        f"{summary.indexed} indexed, {summary.skipped} skipped, {summary.rejected} rejected "
+        f"{summary.indexed} indexed, {summary.skipped} skipped (already in the gallery or "
+        f"identical to another sample), {summary.rejected} rejected "
         f"in {summary.seconds:.1f} s ({summary.throughput:.1f} samples/s)",
         err=as_json,
     )
+    images = ", ".join(f"{count} {each.value.upper()}" for each, count in summary.images.items())
+    click.echo(f"images: {images}", err=as_json)
     if summary.rejects is not None:
         click.echo(f"rejected samples and the reasons: {summary.rejects}", err=True)
     if as_json:

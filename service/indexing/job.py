@@ -10,8 +10,8 @@ there by content hash. The service may have the same gallery open meanwhile.
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from service.errors import DuplicateRecord, IndexingError, InvalidRecord
-from service.gallery.record import NewRecord
+from service.gallery.record import NewRecord, Record
 from service.gallery.store import GalleryStore
 from service.indexing.preparation import Outcome, Prepared, Rejected, Skipped, prepare
 from service.indexing.rejects import RejectsFile
@@ -33,6 +33,7 @@ from vreid.decoding import DEFAULT_LIMITS, ImageLimits
 from vreid.embedding import embed
 from vreid.engines import BranchEngine, open_engine
 from vreid.engines.processors import usable_processors
+from vreid.modality import MODALITIES, Modality, modalities_of
 
 DEFAULT_BATCH_SIZE = 64
 
@@ -44,13 +45,17 @@ _BATCHES_AHEAD = 1
 
 @dataclass(frozen=True, slots=True)
 class IndexingSummary:
-    """What a job did, in samples. `rejects` is the rejects file, None when there is none."""
+    """What a job did, in samples. `rejects` is the rejects file, None when there is none.
+
+    `images` is how many images of each modality the indexed samples have.
+    """
 
     indexed: int
     skipped: int
     rejected: int
     seconds: float
     rejects: Path | None
+    images: Mapping[Modality, int]
 
     @property
     def throughput(self) -> float:
@@ -92,6 +97,7 @@ def index_source(
         total=total, unit="sample", desc="indexing", disable=None if show_progress else True
     )
     indexed = skipped = 0
+    images: Counter[Modality] = Counter()
     try:
         opened = open_engine(bundle, engine)
 
@@ -107,7 +113,8 @@ def index_source(
             prepared = [each for each in outcomes if isinstance(each, Prepared)]
             records, unfit = _embedded(prepared, opened, manifest.feature_size, source)
             added, known, taken = _stored(records, store)
-            indexed += added
+            indexed += len(added)
+            images.update(each for record in added for each in modalities_of(record.mask))
             skipped += known + sum(isinstance(each, Skipped) for each in outcomes)
             for each in (*outcomes, *unfit, *taken):
                 if isinstance(each, Rejected):
@@ -119,7 +126,12 @@ def index_source(
         rejected.close()
         store.close()
     return IndexingSummary(
-        indexed, skipped, rejected.count, time.monotonic() - started, rejected.path
+        indexed,
+        skipped,
+        rejected.count,
+        time.monotonic() - started,
+        rejected.path,
+        {modality: images[modality] for modality in MODALITIES},
     )
 
 
@@ -181,18 +193,18 @@ def _record(
 
 def _stored(
     records: Sequence[tuple[str, NewRecord]], store: GalleryStore
-) -> tuple[int, int, list[Rejected]]:
-    """Store a batch: how many are new, how many were known, and those whose id is taken."""
+) -> tuple[list[Record], int, list[Rejected]]:
+    """Store a batch: the records that are new, how many were known, and those whose id is taken."""
     remaining, rejected = _first_of_each_id(records)
     while remaining:
         try:
             added = store.add([record for _, record in remaining], skip_known_content=True)
-            return len(added), len(remaining) - len(added), rejected
+            return added, len(remaining) - len(added), rejected
         except DuplicateRecord as error:
             free = [each for each in remaining if each[1].id not in error.ids]
             rejected += [_id_taken(*each) for each in remaining if each[1].id in error.ids]
             remaining = free
-    return 0, 0, rejected
+    return [], 0, rejected
 
 
 def _first_of_each_id(

@@ -3,12 +3,14 @@
 Either the folder has subfolders `rgb`, `nir`, `tir`, and pictures with the same path below them are
 one sample; or pictures lie anywhere below it, and `NAME_rgb`, `NAME_nir`, `NAME_tir` in one folder
 are one sample. A picture without such an ending is RGB. A second picture of the same name in
-another format is a sample of its own, named with its ending.
+another format is a sample of its own, named with its ending. Beside modality folders no picture is
+a sample: there is nothing to tell its modality or its partners by.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,9 @@ from vreid.modality import MODALITIES, Modality
 from vreid.sample import Sample
 
 PICTURE_SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"])
+NAMING_RULE = "NAME_rgb, NAME_nir, NAME_tir are one sample; a name without such an ending is RGB"
+
+_WORDS_FOR_INFRARED = frozenset(["thermal", "tir", "nir", "ir"])
 
 
 def modality_folders(folder: Path) -> dict[Modality, Path]:
@@ -53,6 +58,29 @@ def read_samples(folder: Path, *, identity_from_folder: bool = False) -> Iterato
             identity=parent if identity_from_folder and parent else None,
             name=str(name),
         )
+
+
+def pictures_outside(folder: Path) -> Iterator[Path]:
+    """The pictures beside the modality folders; none when the folder has no modality folders."""
+    roots = modality_folders(folder).values()
+    if not roots:
+        return
+    for directory, pictures in _pictures_below(folder):
+        if not any(directory.is_relative_to(root) for root in roots):
+            yield from (directory / picture for picture in pictures)
+
+
+def doubtful_rgb(folder: Path) -> Iterator[Path]:
+    """Pictures taken as RGB for want of an ending, though their path speaks of infrared."""
+    if modality_folders(folder):
+        return
+    for directory, pictures in _pictures_below(folder):
+        for picture in pictures:
+            path = (directory / picture).relative_to(folder)
+            words = re.split("[^a-z]+", str(path.with_suffix("")).lower())
+            ending_given = _split_ending(path)[0] != path.with_suffix("")
+            if not ending_given and not _WORDS_FOR_INFRARED.isdisjoint(words):
+                yield directory / picture
 
 
 def _by_folder(folders: dict[Modality, Path]) -> Iterator[tuple[Path, dict[Modality, Path]]]:

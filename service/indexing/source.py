@@ -5,12 +5,15 @@ folder with manifest.csv or .jsonl   that manifest
 folder with bounding_box_test        MSVR310: its gallery; name another of its folders for others
 folder with <identity>/{vis,ni,th}   every sample below it (vreid.layouts.msvr310)
 any other folder                     its pictures (service.indexing.pictures)
+
+`remarks` says in words what a folder was taken for where somebody may have meant something else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from service.errors import SourceNotFound, SourceUnsupported
@@ -18,6 +21,9 @@ from service.indexing import pictures
 from vreid.errors import VreidError
 from vreid.layouts import msvr310, sample_list
 from vreid.sample import Sample
+
+# Pictures that a remark names; the rest are counted.
+_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +49,35 @@ def read_source(source: Path, *, identity_from_folder: bool = False) -> Iterator
         raise SourceNotFound(f"{source} does not exist; name a folder or a manifest file.")
     if source.is_file():
         return _from_manifest(source)
-    for suffix in sample_list.SUFFIXES:
-        manifest = source / f"manifest{suffix}"
-        if manifest.is_file():
-            return _from_manifest(manifest)
-    gallery = source / msvr310.GALLERY
-    tree = gallery if gallery.is_dir() else source
-    if msvr310.is_identity_tree(tree):
+    if (manifest := _manifest_in(source)) is not None:
+        return _from_manifest(manifest)
+    if (tree := _identity_tree(source)) is not None:
         return _items(msvr310.read_samples(tree))
-    return _items(pictures.read_samples(source, identity_from_folder=identity_from_folder))
+    return chain(
+        _items(pictures.read_samples(source, identity_from_folder=identity_from_folder)),
+        _outside_modality_folders(source),
+    )
+
+
+def remarks(source: Path) -> list[str]:
+    """Sentences on how a folder is read that its owner may not expect; no image is opened.
+
+    Raises `SourceUnsupported` as `read_source` does; of what is no folder there is nothing to say.
+    """
+    if not source.is_dir() or _manifest_in(source) is not None:
+        return []
+    if (tree := _identity_tree(source)) is not None:
+        if tree == source:
+            return []
+        return [f"indexing {tree}, the gallery of {source}; name another of its folders for others"]
+    doubtful = [path_below(source, path) for path in pictures.doubtful_rgb(source)]
+    if not doubtful:
+        return []
+    shown = ", ".join(doubtful[:_SHOWN]) + (", ..." if len(doubtful) > _SHOWN else "")
+    return [
+        f"warning: taken as RGB, though the name speaks of infrared: {shown} "
+        f"({len(doubtful)} in all); {pictures.NAMING_RULE}"
+    ]
 
 
 def path_below(source: Path, image: Path) -> str:
@@ -63,6 +89,26 @@ def path_below(source: Path, image: Path) -> str:
     root, path = (source if source.is_dir() else source.parent).absolute(), image.absolute()
     shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
     return shown.encode(errors="backslashreplace").decode()
+
+
+def _manifest_in(folder: Path) -> Path | None:
+    candidates = (folder / f"manifest{suffix}" for suffix in sample_list.SUFFIXES)
+    return next((each for each in candidates if each.is_file()), None)
+
+
+def _identity_tree(folder: Path) -> Path | None:
+    gallery = folder / msvr310.GALLERY
+    tree = gallery if gallery.is_dir() else folder
+    return tree if msvr310.is_identity_tree(tree) else None
+
+
+def _outside_modality_folders(folder: Path) -> Iterator[SourceItem]:
+    for path in pictures.pictures_outside(folder):
+        yield SourceItem(
+            label=path_below(folder, path),
+            sample=None,
+            problem="lies outside the folders rgb, nir, tir",
+        )
 
 
 def _items(samples: Iterator[Sample]) -> Iterator[SourceItem]:

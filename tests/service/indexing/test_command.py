@@ -68,6 +68,64 @@ def test_the_commands_index_list_and_delete(tmp_path: Path, bundle: Bundle) -> N
     assert len(vreid("gallery", "list", gallery).stdout.splitlines()) == 2
 
 
+def test_the_summary_counts_images_and_says_what_skipping_and_rejecting_mean(
+    tmp_path: Path, bundle: Bundle
+) -> None:
+    source = tmp_path / "archive"
+    for path, seed in (("rgb/1.png", 1), ("rgb/2.png", 2), ("rgb/copy.png", 2), ("nir/1.png", 3)):
+        write_picture(source / path, seed)
+    write_picture(source / "loose.png", 4)
+    done = vreid("index", source, "--bundle", bundle.path, "--gallery", tmp_path / "gallery")
+    assert done.returncode == 1
+    assert "2 indexed, 1 skipped (already in the gallery or identical to another" in done.stdout
+    assert "images: 2 RGB, 1 NIR, 0 TIR" in done.stdout
+    (rejects,) = (tmp_path / "gallery").glob("rejects-*.jsonl")
+    (rejected,) = map(json.loads, rejects.read_text().splitlines())
+    assert rejected["source"] == "loose.png"
+    assert rejected["reason"] == "lies outside the folders rgb, nir, tir"
+
+
+def test_a_picture_taken_as_rgb_that_may_be_thermal_is_warned_of(
+    tmp_path: Path, bundle: Bundle
+) -> None:
+    write_picture(tmp_path / "archive" / "car_thermal.png")
+    done = vreid(
+        *("index", tmp_path / "archive", "--bundle", bundle.path),
+        *("--gallery", tmp_path / "gallery", "--json"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "warning: taken as RGB" in done.stderr
+    assert "car_thermal.png" in done.stderr
+    assert set(json.loads(done.stdout)) == {"indexed", "skipped", "rejected", "seconds", "rejects"}
+
+
+def test_a_gallery_is_not_made_among_pictures(tmp_path: Path, bundle: Bundle) -> None:
+    write_picture(tmp_path / "archive" / "1.png")
+    archive = tmp_path / "archive"
+    done = vreid("index", archive, "--bundle", bundle.path, "--gallery", archive)
+    assert done.returncode == 1
+    assert "name another directory" in done.stderr
+    assert [path.name for path in archive.iterdir()] == ["1.png"]
+
+
+def test_a_gallery_is_made_beside_files_that_are_no_pictures(
+    tmp_path: Path, bundle: Bundle
+) -> None:
+    write_picture(tmp_path / "archive" / "1.png")
+    (tmp_path / "disk" / "lost+found").mkdir(parents=True)
+    (tmp_path / "disk" / "rejects-old.jsonl").touch()
+    done = vreid(
+        *("index", tmp_path / "archive", "--bundle", bundle.path, "--gallery", tmp_path / "disk")
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_help_tells_the_naming_rule_and_what_msvr310_gives() -> None:
+    told = vreid("index", "--help").stdout
+    assert "  NAME_rgb, NAME_nir, NAME_tir in one folder are one sample;\n" in told
+    assert "bounding_box_test" in told
+
+
 def test_a_failure_is_one_sentence_and_no_stack_trace(tmp_path: Path, bundle: Bundle) -> None:
     failed = vreid("index", tmp_path / "no", "--bundle", bundle.path, "--gallery", tmp_path / "g")
     assert failed.returncode == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import SourceNotFound, SourceUnsupported
-from service.indexing.source import SourceItem, path_below, read_source
+from service.indexing.source import SourceItem, path_below, read_source, remarks
 from vreid.errors import DatasetError
 from vreid.modality import Modality
 
@@ -56,6 +56,40 @@ def test_pictures_are_paired_by_their_path_below_modality_folders(tmp_path: Path
     touch(tmp_path / "tir" / "2.tif")
     items = {item.label: relative_images(item, tmp_path) for item in read_source(tmp_path)}
     assert items == {"2": {"tir": "tir/2.tif"}, "x/1": {"rgb": "RGB/x/1.jpg", "nir": "nir/x/1.png"}}
+
+
+def test_pictures_outside_the_modality_folders_are_listed_with_the_reason(tmp_path: Path) -> None:
+    touch(*(tmp_path / name for name in ("rgb/1.jpg", "loose.jpg", "uv/1.png", "notes.txt")))
+    items = list(read_source(tmp_path))
+    assert [(item.label, item.problem) for item in items] == [
+        ("1", None),
+        ("loose.jpg", "lies outside the folders rgb, nir, tir"),
+        ("uv/1.png", "lies outside the folders rgb, nir, tir"),
+    ]
+
+
+def test_pictures_taken_as_rgb_whose_names_speak_of_infrared_are_remarked(tmp_path: Path) -> None:
+    names = (
+        "car_thermal.jpg",
+        "IR-01.png",
+        "near_ir/2.tif",
+        "a_tir.jpg",
+        "girl.jpg",
+        "thermal_rgb.jpg",
+    )
+    touch(*(tmp_path / "plain" / name for name in names))
+    (remark,) = remarks(tmp_path / "plain")
+    assert "IR-01.png, car_thermal.jpg, near_ir/2.tif (3 in all)" in remark
+    assert "NAME_rgb, NAME_nir, NAME_tir" in remark
+    touch(tmp_path / "folders" / "rgb" / "thermal.jpg", tmp_path / "named" / "a_nir.jpg")
+    assert remarks(tmp_path / "folders") == remarks(tmp_path / "named") == []
+
+
+def test_which_folder_of_msvr310_is_indexed_is_remarked(tmp_path: Path) -> None:
+    touch(tmp_path / "bounding_box_test" / "0007" / "vis" / "0007_s002_v3_004.jpg")
+    (remark,) = remarks(tmp_path)
+    assert str(tmp_path / "bounding_box_test") in remark
+    assert remarks(tmp_path / "bounding_box_test") == []
 
 
 def test_a_second_picture_of_a_name_in_a_modality_folder_is_a_sample_of_its_own(
