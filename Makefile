@@ -27,11 +27,11 @@ TAG ?= vreid:$(TARGET)
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-demo: $(SERVICE_INSTALLED) ## Search the sample gallery, then serve it until Ctrl-C; without a terminal, search and end
-	@if [ -t 0 ]; then exec $(BIN)/vreid demo; else exec $(BIN)/vreid demo --once; fi
+demo: $(SERVICE_INSTALLED) ## Search the sample gallery, then serve it until Ctrl-C; without a terminal, search and end; ARGS="--port 9000"
+	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/vreid demo $(ARGS); else exec $(BIN)/vreid demo --once $(ARGS); fi
 
 demo-once: $(SERVICE_INSTALLED) ## Search the sample gallery and end
-	@$(BIN)/vreid demo --once
+	@$(BIN)/vreid demo --once $(ARGS)
 
 test: system-packages environment lint types image-test unit ## Everything that CI runs
 

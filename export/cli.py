@@ -1,13 +1,16 @@
-"""The command ``vreid export``."""
+"""The command ``vreid export``; torch and onnx are imported when it runs."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from export.bundle_export import DEFAULT_VERSION, WeightStorage, export_bundle
 from vreid.bundle import Bundle
+
+if TYPE_CHECKING:
+    from export.bundle_export import WeightStorage
 
 
 class NameAndValue(click.ParamType[tuple[str, str]]):
@@ -34,7 +37,7 @@ class NameAndValue(click.ParamType[tuple[str, str]]):
     help="The bundle's directory, made by this command.",
 )
 @click.option("--name", help="Name of the model; the training configuration's by default.")
-@click.option("--version", default=DEFAULT_VERSION, show_default=True, help="Version of the model.")
+@click.option("--version", show_default="1.0.0", help="Version of the model.")
 @click.option(
     "--weights",
     type=click.Choice(["float32", "compact"]),
@@ -65,7 +68,7 @@ def export(
     checkpoint: Path,
     out: Path,
     name: str | None,
-    version: str,
+    version: str | None,
     weights: WeightStorage,
     data: str | None,
     root: Path | None,
@@ -79,6 +82,8 @@ def export(
     run on real images, and metrics, calibrated probabilities and the automatic scoring policy go
     into the manifest. A check that fails writes nothing.
     """
+    from export.bundle_export import DEFAULT_VERSION, export_bundle
+
     if (data is None) != (root is None):
         raise click.UsageError("give --data and --root together")
     validation = [(data, root)] if data is not None and root is not None else []
@@ -87,7 +92,7 @@ def export(
         checkpoint,
         out,
         name=name,
-        version=version,
+        version=version or DEFAULT_VERSION,
         weights=weights,
         validation=validation,
         licences=dict(licences),

@@ -69,7 +69,9 @@ def config(as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--port", type=int, default=8000, show_default=True, help="Port to prefer.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port to prefer."
+)
 @click.option(
     "--gallery",
     type=click.Path(path_type=Path),

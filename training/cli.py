@@ -1,28 +1,23 @@
-"""The commands `train` and `evaluate`."""
+"""The commands `train` and `evaluate`; each imports what it runs when it runs, torch above all."""
+
+from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from training.allocator import restart_with_tuned_allocator
-from training.checkpoint import load_model
-from training.config import read_config
-from training.data import load_dataset
-from training.embedded import embed_dataset
-from training.evaluate import Evaluation, evaluate_subsets
-from training.evaluate import evaluate as run_evaluation
-from training.loop import train as run_training
-from training.sources import with_roots
-from training.torch_engine import TorchEngine
 from vreid.bundle import Bundle
 from vreid.calibration import Calibration
 from vreid.engines import BranchEngine, open_engine
 from vreid.errors import ConfigurationError
 from vreid.preprocessing import Preprocessing
 from vreid.scoring import POLICIES, resolve_policy
+
+if TYPE_CHECKING:
+    from training.evaluate import Evaluation
 
 
 @click.command()
@@ -60,6 +55,11 @@ def train(
     Writes DIRECTORY/checkpoint after every epoch. Ctrl-C or SIGTERM finishes the step at hand,
     writes a checkpoint and exits with status 1; the same command with --resume goes on.
     """
+    from training.allocator import restart_with_tuned_allocator
+    from training.config import read_config
+    from training.loop import train as run_training
+    from training.sources import with_roots
+
     settings = with_roots(read_config(config, changes), _parse_roots(roots))
     restart_with_tuned_allocator(settings.compute.accelerator)
     click.echo(f"checkpoint: {run_training(settings, directory, resume, start)}")
@@ -101,6 +101,11 @@ def evaluate(
     as_json: bool,
 ) -> None:
     """Measure mAP and CMC of a checkpoint or a bundle on a data set."""
+    from training.data import load_dataset
+    from training.embedded import embed_dataset
+    from training.evaluate import evaluate as run_evaluation
+    from training.evaluate import evaluate_subsets
+
     measured = _measured_model(checkpoint, bundle, engine)
     embedded = embed_dataset(
         load_dataset(data, root, split),
@@ -145,6 +150,9 @@ def _measured_model(
     if (checkpoint is None) == (bundle_path is None):
         raise ConfigurationError("give either --checkpoint or --bundle")
     if checkpoint is not None:
+        from training.checkpoint import load_model
+        from training.torch_engine import TorchEngine
+
         model, config = load_model(checkpoint)
         preprocessing = config.preprocessing.build()
         return _MeasuredModel(

@@ -12,6 +12,9 @@ import click
 
 from vreid import __version__
 from vreid.errors import VreidError
+from vreid.installation import install_hint
+
+_OWN_PACKAGES = ("vreid", "training", "export", "service")
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "bundle": ("vreid.bundle_command:bundle", "base", "Inspect and verify a model bundle."),
@@ -22,8 +25,12 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "gallery": ("service.gallery.command:gallery", "service,cpu", "Inspect and edit a gallery."),
     "index": ("service.indexing.command:index", "service,cpu", "Index an archive offline."),
     "serve": ("service.cli:serve", "service,cpu", "Serve /embed and /search over HTTP."),
-    "synth": ("training.synth.command:synth", "train", "Generate synthetic RGB-NIR-TIR vehicles."),
-    "train": ("training.cli:train", "train", "Train CCNet."),
+    "synth": (
+        "training.synth.command:synth",
+        "train,cpu",
+        "Generate synthetic RGB-NIR-TIR vehicles.",
+    ),
+    "train": ("training.cli:train", "train,cpu", "Train CCNet."),
 }
 """Name -> (import path, the extras that bring what it imports, one line of help)."""
 
@@ -43,23 +50,42 @@ class LazyGroup(click.Group):
         """
         if name not in COMMANDS:
             return None
-        path, extras, _ = COMMANDS[name]
+        path = COMMANDS[name][0]
         module_name, attribute = path.split(":")
         try:
             module = importlib.import_module(module_name)
         except ModuleNotFoundError as error:
-            raise click.ClickException(
-                f"'vreid {name}' needs the package '{error.name}', which is not installed; "
-                f"run: pip install 'vreid[{extras}]'"
-            ) from error
+            raise _missing_package(name, error) from error
         command = getattr(module, attribute)
         assert isinstance(command, click.Command)
         return command
+
+    def invoke(self, context: click.Context) -> object:
+        """Run the subcommand, which may import more while it runs.
+
+        Raises:
+            click.ClickException: a package that it needs is not installed.
+        """
+        try:
+            return super().invoke(context)
+        except ModuleNotFoundError as error:
+            raise _missing_package(context.invoked_subcommand, error) from error
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the command list from the table, so that `--help` imports nothing."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name][2]) for name in sorted(COMMANDS)])
+
+
+def _missing_package(command: str | None, error: ModuleNotFoundError) -> Exception:
+    # A module of this project that is not there is a fault of ours, and keeps its traceback.
+    package = (error.name or "").partition(".")[0]
+    if command not in COMMANDS or package in ("", *_OWN_PACKAGES):
+        return error
+    return click.ClickException(
+        f"'vreid {command}' needs the package '{package}', which is not installed; "
+        f"{install_hint(COMMANDS[command][1])}"
+    )
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

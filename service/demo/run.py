@@ -13,7 +13,7 @@ from typing import Any
 import click
 import httpx
 
-from service.demo.child import HOST, DemoError, free_port, serving, wait_until_ready
+from service.demo.child import DemoError, serving, wait_until_ready
 from service.indexing.job import index_source
 from service.settings import SHIPPED_BUNDLE, data_directory
 from vreid.bundle import Bundle
@@ -45,7 +45,7 @@ def run_demo(
     Args:
         gallery: directory of the demonstration's gallery; what is in it already is not indexed
             again. None for one of this model in the user's data directory.
-        port: the port to prefer.
+        port: the port to prefer; another one where it is taken.
         once: stop after the answer was printed.
         bundle: the model.
         samples: a directory with manifest.csv, and rgb, nir and tir images under query/.
@@ -64,17 +64,21 @@ def run_demo(
         f"{summary.indexed} samples indexed, {summary.skipped} were there already "
         f"({summary.seconds:.1f} s)"
     )
-    port = free_port(port)
-    address = f"http://{HOST}:{port}"
     with (
-        serving(bundle, directory, port) as child,
+        serving(bundle, directory, port) as (child, address),
         httpx.Client(base_url=address, timeout=30.0, trust_env=False) as client,
     ):
         wait_until_ready(client, child)
         click.echo(f"the service is ready; searching with {', '.join(images)}\n")
         click.echo(table(search(client, images)))
-        click.echo(f"\nthe page:  {address}/\nthe API:   {address}/docs")
-        if not once:
+        if once:
+            click.echo(
+                "\nthe page and the API: run `vreid demo` without --once "
+                "(or `make demo` in a terminal)\n"
+                f"the page (while it ran): {address}/"
+            )
+        else:
+            click.echo(f"\nthe page:  {address}/\nthe API:   {address}/docs")
             click.echo("press Ctrl-C to stop")
             wait_for_interrupt(child)
 

@@ -2,14 +2,19 @@
 
 import json
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
-from service.demo.child import free_port
+import httpx
+import pytest
+
+from service.demo import child
+from service.demo.child import DemoError, is_free, serving
 from service.demo.run import SAMPLES
 from service.settings import SHIPPED_BUNDLE
-from tests.e2e.processes import clean_environment, vreid
+from tests.e2e.processes import clean_environment, command, vreid
 from tests.service.vehicles import triplet
 from vreid.bundle import Bundle
 
@@ -28,12 +33,14 @@ def write_samples(directory: Path) -> Path:
     return directory
 
 
-def test_one_run_prints_a_ranked_table_and_the_address(bundle: Bundle, tmp_path: Path) -> None:
+def test_one_run_prints_a_ranked_table_and_where_the_page_was(
+    bundle: Bundle, tmp_path: Path
+) -> None:
     samples = write_samples(tmp_path / "samples")
     script = (
         "from pathlib import Path\n"
         "from service.demo.run import run_demo\n"
-        f"run_demo(Path({str(tmp_path / 'gallery')!r}), {free_port(0)}, True, "
+        f"run_demo(Path({str(tmp_path / 'gallery')!r}), 0, True, "
         f"Path({str(bundle.path)!r}), Path({str(samples)!r}))"
     )
     done = subprocess.run(
@@ -46,15 +53,60 @@ def test_one_run_prints_a_ranked_table_and_the_address(bundle: Bundle, tmp_path:
     assert done.returncode == 0, done.stderr
     assert "4 samples indexed" in done.stdout
     assert re.search(r"^1 +vehicle-2 .* demo-2$", done.stdout, re.MULTILINE)
-    assert re.search(r"^the page: +http://127\.0\.0\.1:\d+/$", done.stdout, re.MULTILINE)
+    assert re.search(
+        r"^the page \(while it ran\): http://127\.0\.0\.1:\d+/$", done.stdout, re.MULTILINE
+    )
 
 
-def test_a_taken_port_is_no_obstacle() -> None:
-    import socket
+def test_two_services_that_prefer_one_port_each_have_their_own(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with (
+        serving(bundle.path, tmp_path / "one", port) as (_, first),
+        serving(bundle.path, tmp_path / "two", port) as (_, second),
+    ):
+        assert first == f"http://127.0.0.1:{port}"
+        assert not is_free(port)
+        assert second != first
 
+
+def test_a_port_taken_at_the_last_moment_is_no_obstacle(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = iter([True])
+    monkeypatch.setattr(child, "is_free", lambda port: next(looks, False))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert free_port(port) != port
+        with serving(bundle.path, tmp_path / "gallery", port) as (process, address):
+            assert process.poll() is None
+            assert not address.endswith(f":{port}")
+
+
+def test_a_service_that_cannot_start_ends_the_demo(tmp_path: Path) -> None:
+    with (
+        pytest.raises(DemoError, match="ended with status 1"),
+        serving(tmp_path / "no-bundle", tmp_path / "gallery", 0),
+    ):
+        pass
+
+
+def test_without_once_the_page_stays_until_the_demo_is_told_to_stop(tmp_path: Path) -> None:
+    demo = subprocess.Popen(
+        command(["demo", "--port", "0", "--gallery", tmp_path / "gallery"]),
+        stdout=subprocess.PIPE,
+        text=True,
+        env=clean_environment(),
+    )
+    try:
+        assert demo.stdout is not None
+        printed = next(line for line in demo.stdout if line.startswith("the page: "))
+        assert httpx.get(printed.split()[-1], trust_env=False).status_code == 200
+    finally:
+        demo.terminate()
+        demo.communicate(timeout=60)
+    assert demo.returncode == 0
 
 
 def test_the_shipped_demo_finds_the_vehicle_first(tmp_path: Path) -> None:

@@ -101,6 +101,15 @@ def test_cuda_asked_for_and_absent_is_an_error_and_never_the_cpu(bundle: Bundle)
     assert open_engine(bundle, "auto").name == "onnxruntime-cpu"
 
 
+@pytest.mark.skipif(HAS_CUDA, reason="this machine's ONNX Runtime has CUDA")
+def test_auto_says_that_it_takes_the_cpu_and_why(
+    bundle: Bundle, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="vreid.engines"):
+        open_engine(bundle)
+    assert caplog.messages == ["engine auto: CPU (this ONNX Runtime has no CUDA)"]
+
+
 def test_an_unknown_engine_is_refused_with_the_known_ones(bundle: Bundle) -> None:
     with pytest.raises(EngineUnavailable, match="'tpu' is no engine; use one of auto, onnxruntime"):
         open_engine(bundle, "tpu")

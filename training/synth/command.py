@@ -12,7 +12,13 @@ from vreid.errors import VreidError
 @click.command()
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--identities", type=click.IntRange(1, 9999), required=True, help="Vehicles to make.")
-@click.option("--seed", type=click.IntRange(0), required=True, help="Same seed, same pictures.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Same seed, same pictures.",
+)
 @click.option("--samples", type=click.IntRange(2, 1000), default=8, show_default=True)
 @click.option("--train-share", type=click.FloatRange(0.0, 1.0), default=0.5, show_default=True)
 @click.option("--height", type=click.IntRange(16), default=144, show_default=True)

@@ -58,12 +58,15 @@ def open_engine(
     """
     if engine not in ENGINES:
         raise EngineUnavailable(f"{engine!r} is no engine; use one of {', '.join(ENGINES)}")
-    from vreid.engines.onnx_runtime import OnnxRuntimeEngine
+    from vreid.engines.onnx_runtime import OnnxRuntimeEngine, has_cuda
 
     if engine != "auto":
         return OnnxRuntimeEngine(bundle, engine, threads, precision)
+    if not has_cuda():
+        _LOGGER.info("engine auto: CPU (this ONNX Runtime has no CUDA)")
+        return OnnxRuntimeEngine(bundle, "onnxruntime-cpu", threads, precision)
     try:
         return OnnxRuntimeEngine(bundle, "onnxruntime-cuda", threads, precision)
     except EngineUnavailable as reason:
-        _LOGGER.info("engine auto takes the CPU: %s", reason)
+        _LOGGER.info("engine auto: CPU (%s)", reason)
         return OnnxRuntimeEngine(bundle, "onnxruntime-cpu", threads, precision)

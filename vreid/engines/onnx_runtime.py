@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from vreid.bundle import Bundle
 from vreid.engines.processors import usable_processors
 from vreid.errors import BundleDamaged, EngineError, EngineUnavailable
+from vreid.installation import install_hint
 from vreid.modality import Modality, subset_name
 
 if TYPE_CHECKING:
@@ -100,12 +101,21 @@ class OnnxRuntimeEngine:
         return np.asarray(features, dtype=np.float32)
 
 
+def has_cuda() -> bool:
+    """Whether the installed ONNX Runtime was built with CUDA; a GPU may still be absent.
+
+    Raises:
+        EngineUnavailable: ONNX Runtime is not installed.
+    """
+    return _PROVIDERS["onnxruntime-cuda"] in _import().get_available_providers()
+
+
 def _import() -> ModuleType:
     try:
         import onnxruntime
     except ImportError as error:
         raise EngineUnavailable(
-            "ONNX Runtime is not installed; pip install 'vreid[service]'"
+            f"ONNX Runtime is not installed; {install_hint('service,cpu')}"
         ) from error
     module: ModuleType = onnxruntime
     return module
@@ -116,7 +126,8 @@ def _require_provider(provider: str, engine: str) -> None:
     if provider not in available:
         raise EngineUnavailable(
             f"{engine} was asked for, but this ONNX Runtime has only {', '.join(available)}; "
-            "pip install 'vreid[gpu]' on a machine with an NVIDIA driver, or use onnxruntime-cpu"
+            "use onnxruntime-cpu, or on a machine with an NVIDIA driver, in the project's folder "
+            "run: .venv/bin/pip install -c constraints.txt '.[service,gpu]'"
         )
 
 
