@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,12 +19,14 @@ import click
 import httpx
 import numpy as np
 
+from service.demo.child import serving, wait_until_ready
 from vreid.metrics import Labels, evaluate_ranking
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SPLIT = REPOSITORY / "training" / "configs" / "splits" / "vehicles_two_camera.json"
 BUNDLE = REPOSITORY / "service" / "demo" / "bundle"
-START_SECONDS = 60.0
+ANY_PORT = 0
+ANSWER_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -76,48 +75,17 @@ def index_photographs(photographs: list[Photograph], bundle: Path, gallery: Path
         raise click.ClickException(f"indexed {summary} of {len(photographs)}: {run.stderr}")
 
 
-@contextmanager
-def running_service(bundle: Path, gallery: Path) -> Iterator[str]:
-    """Serve a gallery on a free loopback port; yields the base address, stops at the end."""
-    command = [sys.executable, "-m", "vreid", "serve", "--bundle", str(bundle)]
-    command += ["--gallery", str(gallery), "--host", "127.0.0.1", "--port", "0"]
-    with (
-        tempfile.TemporaryFile("w+") as errors,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
-    ):
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                found = re.search(r"http://127\.0\.0\.1:\d+", line)
-                if found:
-                    _wait_until_ready(found.group())
-                    yield found.group()
-                    break
-            else:
-                errors.seek(0)
-                raise click.ClickException(f"the service did not start: {errors.read()}")
-        finally:
-            process.terminate()
-
-
-def _wait_until_ready(address: str) -> None:
-    transport = httpx.HTTPTransport(retries=20)
-    with httpx.Client(transport=transport, timeout=START_SECONDS) as client:
-        client.get(f"{address}/health/ready").raise_for_status()
-
-
-def search_photographs(address: str, queries: list[Photograph], k: int) -> list[list[str]]:
+def search_photographs(client: httpx.Client, queries: list[Photograph], k: int) -> list[list[str]]:
     """Search each photograph over HTTP; returns the ranked identities of each query."""
     ranked: list[list[str]] = []
-    with httpx.Client(base_url=address, timeout=START_SECONDS) as client:
-        for query in queries:
-            answer = client.post(
-                "/search",
-                files={"rgb": (query.path.name, query.path.read_bytes(), "image/jpeg")},
-                data={"k": str(k)},
-            )
-            answer.raise_for_status()
-            ranked.append([result["identity"] for result in answer.json()["results"]])
+    for query in queries:
+        answer = client.post(
+            "/search",
+            files={"rgb": (query.path.name, query.path.read_bytes(), "image/jpeg")},
+            data={"k": str(k)},
+        )
+        answer.raise_for_status()
+        ranked.append([result["identity"] for result in answer.json()["results"]])
     return ranked
 
 
@@ -126,8 +94,12 @@ def measure(bundle: Path, queries: list[Photograph], gallery: list[Photograph]) 
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "gallery"
         index_photographs(gallery, bundle, place)
-        with running_service(bundle, place) as address:
-            ranked = search_photographs(address, queries, len(gallery))
+        with (
+            serving(bundle, place, ANY_PORT) as (child, address),
+            httpx.Client(base_url=address, timeout=ANSWER_SECONDS) as client,
+        ):
+            wait_until_ready(client, child)
+            ranked = search_photographs(client, queries, len(gallery))
     # One photograph an identity and camera, so an identity names its place in the gallery.
     columns = {photo.identity: place for place, photo in enumerate(gallery)}
     distances = np.full((len(queries), len(gallery)), np.inf)
