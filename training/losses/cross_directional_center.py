@@ -37,13 +37,17 @@ class CrossDirectionalCenterLoss(nn.Module):
         reduction: "paper" sums over identities as printed; "mean" averages over pairs and over
             the identities that have any, as the released code does: 4/P times "paper" when nothing
             is missing.
+        sample_weight: weight of `L_S`; 0 leaves `L_M` alone, a row of the paper's Table V.
     """
 
-    def __init__(self, alpha: float = 0.6, reduction: Reduction = "paper") -> None:
+    def __init__(
+        self, alpha: float = 0.6, reduction: Reduction = "paper", sample_weight: float = 1.0
+    ) -> None:
         super().__init__()
         if reduction not in ("paper", "mean"):
             raise TrainingError(f"Unknown reduction {reduction!r}. Use 'paper' or 'mean'.")
         self.alpha = alpha
+        self.sample_weight = sample_weight
         self.reduction = reduction
 
     def forward(self, features: Tensor, labels: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -59,7 +63,7 @@ class CrossDirectionalCenterLoss(nn.Module):
             TrainingError: the shapes do not fit together.
         """
         terms = self.terms(features, labels, mask)
-        return terms.sample + self.alpha * terms.modality
+        return self.sample_weight * terms.sample + self.alpha * terms.modality
 
     def terms(
         self, features: Tensor, labels: Tensor, mask: Tensor | None = None
@@ -71,11 +75,11 @@ class CrossDirectionalCenterLoss(nn.Module):
         values = torch.where(present[kept].unsqueeze(-1), features[kept], 0)
         weights = present[kept].to(values.dtype)
 
-        sample_centers = values.sum(dim=1) / weights.sum(dim=1, keepdim=True)
+        centers_of_samples = sample_centers(values, present[kept])
         samples = torch.bincount(identities, minlength=count)
-        sample_means = _sum_by(sample_centers, identities, count) / samples.unsqueeze(1)
+        sample_means = _sum_by(centers_of_samples, identities, count) / samples.unsqueeze(1)
         sample_scatter = _sum_by(
-            (sample_centers - sample_means[identities]).square().sum(dim=1), identities, count
+            (centers_of_samples - sample_means[identities]).square().sum(dim=1), identities, count
         )
 
         having = _sum_by(weights, identities, count)
@@ -101,6 +105,17 @@ class CrossDirectionalCenterLoss(nn.Module):
         def __call__(  # noqa: D102
             self, features: Tensor, labels: Tensor, mask: Tensor | None = None
         ) -> Tensor: ...
+
+
+def sample_centers(features: Tensor, mask: Tensor) -> Tensor:
+    """Means over the modalities that each sample has (7), (B, D); zero where it has none.
+
+    Args:
+        features: (B, M, D); what stands at missing modalities is ignored.
+        mask: (B, M) bool.
+    """
+    values = torch.where(mask.unsqueeze(-1), features, 0)
+    return values.sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1).to(values.dtype)
 
 
 def _checked_mask(features: Tensor, labels: Tensor, mask: Tensor | None) -> Tensor:

@@ -8,10 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.synth.mesh import Floats, single
-from training.synth.palette import colourise
 from training.synth.scene import Occasion, Scene
+from vreid.thermal import grey_to_palette
 
 Picture = NDArray[np.uint8]
+
+PALETTE = "inferno"
+"""The false colours that the thermal camera writes."""
 
 
 @lru_cache(maxsize=64)
@@ -146,4 +149,4 @@ def _grow(small: Floats, height: int, width: int) -> Floats:
 
 def expose_thermal(random: np.random.Generator, degrees: Floats, scene: Scene) -> Picture:
     """Palette picture (H, W, 3) of apparent temperatures (H, W)."""
-    return colourise(thermal_levels(random, degrees, scene))
+    return grey_to_palette(thermal_levels(random, degrees, scene), PALETTE)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from training.synth.design import BODY_KINDS, PAINTS, Design, Paint, draw_design
-from training.synth.palette import palette_table
 from training.synth.render import Studio, Triplet
 from training.synth.scene import SCENE_COUNT, Occasion, Scene, draw_occasion, draw_scene
+from training.synth.sensor import PALETTE
+from vreid.thermal import palette_table
 
 SEED = 7
 HEIGHT, WIDTH = 48, 84
@@ -58,7 +59,7 @@ def test_infrared_has_three_equal_channels(light: str) -> None:
 def test_thermal_colours_lie_on_the_palette() -> None:
     scene = scene_of("sun")
     thermal = picture(draw_design(SEED, 5), scene, calm(scene)).thermal
-    known = {tuple(colour) for colour in palette_table().tolist()}
+    known = {tuple(colour) for colour in palette_table(PALETTE).tolist()}
     assert {tuple(colour) for colour in thermal.reshape(-1, 3).tolist()} <= known
 
 
