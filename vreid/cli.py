@@ -17,10 +17,16 @@ from vreid.installation import install_hint
 _OWN_PACKAGES = ("vreid", "training", "export", "service")
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "ablate": ("training.ablation.command:ablate", "train,cpu", "Train and measure a whole table."),
     "bundle": ("vreid.bundle_command:bundle", "base", "Inspect and verify a model bundle."),
     "config": ("service.cli:config", "service", "Print the service's effective settings."),
+    "datasets": ("training.datasets_command:datasets", "base", "List or check public data sets."),
     "demo": ("service.cli:demo", "service,cpu", "Serve the shipped sample gallery and search it."),
-    "evaluate": ("training.cli:evaluate", "train,cpu", "Measure mAP and CMC on a data set."),
+    "evaluate": (
+        "training.evaluation.command:evaluate",
+        "train,cpu",
+        "Measure mAP and CMC on a data set.",
+    ),
     "export": ("export.cli:export", "export,cpu", "Write a checkpoint as a bundle of ONNX files."),
     "gallery": ("service.gallery.command:gallery", "service,cpu", "Inspect and edit a gallery."),
     "index": ("service.indexing.command:index", "service,cpu", "Index an archive offline."),

@@ -119,6 +119,24 @@ def declared_pixels(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> int:
     Raises:
         ImageError: as `decode_image` for what the header shows already.
     """
+    return max(width * height for width, height in _declared_sizes(data, limits))
+
+
+def declared_size(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> tuple[int, int]:
+    """Width and height as the file's header declares them, before any EXIF orientation.
+
+    Args:
+        data: the file's bytes, or enough of them to hold the header.
+        limits: checked as `decode_image` checks them.
+
+    Raises:
+        ImageError: as `decode_image` for what the header shows already.
+    """
+    return _declared_sizes(data, limits)[0]
+
+
+def _declared_sizes(data: bytes, limits: ImageLimits) -> list[tuple[int, int]]:
+    """The picture's size first, then those of parts that would be decoded as a whole."""
     _check_bytes(data, limits)
     format_name, opener = _recognise(data)
     try:
@@ -131,7 +149,7 @@ def declared_pixels(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> int:
         raise _damaged(format_name, error) from error
     for size in sizes:
         _check_size(size, limits)
-    return max(width * height for width, height in sizes)
+    return sizes
 
 
 def _check_bytes(data: bytes, limits: ImageLimits) -> None:

@@ -6,7 +6,8 @@
     │   ├── EmptyImage           0 bytes
     │   ├── UndecodableImage     not an image of a known format, truncated, or corrupt
     │   ├── UnsupportedImage     an image, but of a kind that vreid does not read
-    │   └── ImageTooLarge        more bytes or pixels than the limits allow
+    │   ├── ImageTooLarge        more bytes or pixels than the limits allow
+    │   └── WrongTiles           not made of the tiles that its data set has side by side
     ├── SampleError
     │   ├── NoModality           no image at all, or not the one asked for
     │   └── UnknownModality      a name other than rgb, nir, tir
@@ -54,6 +55,10 @@ class UnsupportedImage(ImageError):
 
 class ImageTooLarge(ImageError):
     """The image has more bytes or pixels than the limits allow."""
+
+
+class WrongTiles(ImageError):
+    """The image is not made of as many tiles, of the shape, as its data set has side by side."""
 
 
 class SampleError(VreidError):

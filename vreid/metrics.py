@@ -72,7 +72,7 @@ def evaluate_ranking(
 
     Ties go to the earlier gallery row. A sample at infinite distance is not retrieved at all: a
     positive there adds nothing to the average precision, matches at no rank, and counts as the
-    gallery's last place in the inverse negative penalty.
+    last place of the query's ranking, junk dropped, in the inverse negative penalty.
 
     Args:
         distances: shape (Q, G).
@@ -117,12 +117,12 @@ def evaluate_ranking(
         positives = int(np.count_nonzero(same & kept))
         if not positives:
             continue
-        retrieved = np.isfinite(matrix[row][order])
+        retrieved = matrix[row][order] < np.inf
         ranks = np.flatnonzero((same & retrieved)[kept]) + 1
         query_rows.append(row)
         average_precision.append(float(np.sum(np.arange(1, ranks.size + 1) / ranks) / positives))
         first_match.append(int(ranks[0]) if ranks.size else unmatched)
-        last = int(ranks[-1]) if ranks.size == positives else len(order)
+        last = int(ranks[-1]) if ranks.size == positives else int(np.count_nonzero(kept))
         inverse_penalty.append(positives / last)
     if not query_rows:
         raise MetricError(

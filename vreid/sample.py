@@ -8,11 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vreid.errors import NoModality, SampleError, UnreadableImage
+from vreid.errors import NoModality, SampleError
+from vreid.image_source import ImageSource, Tile, content_of, read_source
 from vreid.modality import MODALITIES, Modality, parse_modality, subset_name
-
-ImageSource = Path | bytes
-"""An encoded image: a path to the file, or the file's bytes."""
 
 AttributeValue = str | int | float | bool
 
@@ -33,7 +31,7 @@ class Sample:
     Raises:
         NoModality: there is no image.
         UnknownModality: a key of ``images`` is not rgb, nir or tir.
-        SampleError: an image is neither a path nor bytes.
+        SampleError: an image is neither a path nor bytes nor a tile of a file.
     """
 
     images: Mapping[Modality, ImageSource]
@@ -49,7 +47,7 @@ class Sample:
         if not given:
             raise NoModality(f"{self._label()} has no image; give at least one of rgb, nir, tir")
         for modality, source in given.items():
-            if not isinstance(source, Path | bytes):
+            if not isinstance(source, Path | bytes | Tile):
                 raise SampleError(
                     f"the {modality} image of {self._label()} is a {type(source).__name__}; "
                     "give a pathlib.Path or the bytes of the file"
@@ -63,27 +61,31 @@ class Sample:
         return np.array([modality in self.images for modality in MODALITIES], dtype=np.bool_)
 
     def read(self, modality: Modality) -> bytes:
-        """The encoded bytes of one image.
+        """The encoded bytes of one image; of a tile those of the tile alone.
+
+        Raises:
+            NoModality: the sample has no image of this modality.
+            UnreadableImage: the file cannot be read.
+            ImageError: the tile cannot be cut from its file.
+        """
+        return read_source(self._source(modality))
+
+    def content(self, modality: Modality) -> bytes:
+        """The bytes that tell one image from every other, undecoded: see `content_of`.
 
         Raises:
             NoModality: the sample has no image of this modality.
             UnreadableImage: the file cannot be read.
         """
+        return content_of(self._source(modality))
+
+    def _source(self, modality: Modality) -> ImageSource:
         if modality not in self.images:
             raise NoModality(
                 f"{self._label()} has no {modality} image, only {subset_name(self.images)}; "
                 "ask for one that is in its mask"
             )
-        source = self.images[modality]
-        if isinstance(source, bytes):
-            return source
-        try:
-            return source.read_bytes()
-        except (OSError, ValueError) as error:  # ValueError: no file can have such a name
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise UnreadableImage(
-                f"{source} cannot be read ({reason}); check that the file exists and may be read"
-            ) from error
+        return self.images[modality]
 
     def _label(self) -> str:
         return f"sample {self.name}" if self.name else "the sample"

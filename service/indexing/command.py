@@ -63,7 +63,7 @@ def index(
     identity_from: str,
     engine: str,
 ) -> None:
-    """Index SOURCE: a manifest (.csv, .jsonl), a data set in MSVR310's layout, or a folder.
+    """Index SOURCE: a manifest (.csv, .jsonl), a data set in a known layout, or a folder.
 
     \b
     A folder of pictures is read by one of two rules:
@@ -74,8 +74,8 @@ def index(
       a picture outside them is rejected.
 
     \b
-    Of MSVR310's root the gallery folder, bounding_box_test, is indexed;
-    name another of its folders, such as query3, to index that one.
+    Of a public data set (`vreid datasets` lists them) the gallery folder is indexed,
+    such as bounding_box_test; name another of its folders to index that one.
 
     Samples that the gallery has already are skipped, so an interrupted run is resumed by running it
     again. The exit status is 0 only when nothing was rejected.

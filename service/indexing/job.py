@@ -33,6 +33,7 @@ from vreid.decoding import DEFAULT_LIMITS, ImageLimits
 from vreid.embedding import embed
 from vreid.engines import BranchEngine, open_engine
 from vreid.engines.processors import usable_processors
+from vreid.image_source import file_of
 from vreid.modality import MODALITIES, Modality, modalities_of
 
 DEFAULT_BATCH_SIZE = 64
@@ -183,9 +184,9 @@ def _record(
         attributes=sample.attributes,
         content_hash=prepared.content_hash,
         source={
-            modality: path_below(source, image)
+            modality: path_below(source, file)
             for modality, image in sample.images.items()
-            if isinstance(image, Path)
+            if (file := file_of(image)) is not None
         },
         thumbnails=prepared.thumbnails,
     )

@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from service.errors import SourceUnsupported
+from vreid.layouts.image_names import PICTURE_SUFFIXES
 from vreid.modality import MODALITIES, Modality
 from vreid.sample import Sample
 
-PICTURE_SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"])
 NAMING_RULE = "NAME_rgb, NAME_nir, NAME_tir are one sample; a name without such an ending is RGB"
 
 _WORDS_FOR_INFRARED = frozenset(["thermal", "tir", "nir", "ir"])

@@ -17,6 +17,7 @@ from service.indexing.source import SourceItem
 from service.indexing.thumbnails import make_thumbnail
 from vreid.decoding import ImageLimits, decode_image
 from vreid.errors import VreidError
+from vreid.image_source import Tile
 from vreid.modality import Modality
 from vreid.preprocessing import Preprocessing, preprocess
 from vreid.sample import Sample
@@ -84,18 +85,19 @@ def _outcome(
 ) -> Outcome:
     if item.sample is None:
         return Rejected(item.label, item.problem or "it has no sample")
-    encoded: dict[Modality, bytes] = {}
+    contents: dict[Modality, bytes] = {}
     for modality in item.sample.images:
         try:
-            encoded[modality] = item.sample.read(modality)
+            contents[modality] = item.sample.content(modality)
         except VreidError as error:
             return Rejected(item.label, str(error), modality)
-    content_hash = hash_content(item, item.sample, encoded)
+    content_hash = hash_content(item, item.sample, contents)
     if is_known(content_hash):
         return Skipped(item.label)
     inputs, thumbnails = {}, {}
-    for modality, data in encoded.items():
+    for modality, source in item.sample.images.items():
         try:
+            data = source.read(limits) if isinstance(source, Tile) else contents[modality]
             pixels = decode_image(data, limits)
             inputs[modality] = preprocess(pixels, modality, preprocessing)
             thumbnails[modality] = make_thumbnail(pixels, modality, preprocessing)
@@ -104,8 +106,8 @@ def _outcome(
     return Prepared(item.label, item.sample, item.id, content_hash, inputs, thumbnails)
 
 
-def hash_content(item: SourceItem, sample: Sample, encoded: Mapping[Modality, bytes]) -> str:
-    """SHA-256 over the images' bytes and over what says which sighting they are.
+def hash_content(item: SourceItem, sample: Sample, contents: Mapping[Modality, bytes]) -> str:
+    """SHA-256 over the images' contents and over what says which sighting they are.
 
     The same picture under another identity, camera, scene, time or explicit id is another record;
     attributes do not count, and neither does the time zone in which the time is written.
@@ -118,7 +120,7 @@ def hash_content(item: SourceItem, sample: Sample, encoded: Mapping[Modality, by
         None if sample.captured_at is None else _moment(sample.captured_at),
     ]
     digest = hashlib.sha256(json.dumps(told).encode())
-    for modality, data in encoded.items():
+    for modality, data in contents.items():
         digest.update(f"\n{modality} {len(data)}\n".encode())
         digest.update(data)
     return digest.hexdigest()

@@ -1,9 +1,9 @@
-"""What `vreid index` can read: a manifest file, a data set in MSVR310's layout, or a folder.
+"""What `vreid index` can read: a manifest file, a public data set's layout, or a folder.
 
 FILE.csv, FILE.jsonl                 one sample a row (vreid.layouts.sample_list)
 folder with manifest.csv or .jsonl   that manifest
-folder with bounding_box_test        MSVR310: its gallery; name another of its folders for others
-folder with <identity>/{vis,ni,th}   every sample below it (vreid.layouts.msvr310)
+a public data set                    its gallery; name another of its folders for others
+a folder arranged as one of theirs   every sample below it (vreid.layouts.archive_tree)
 any other folder                     its pictures (service.indexing.pictures)
 
 `remarks` says in words what a folder was taken for where somebody may have meant something else.
@@ -19,7 +19,8 @@ from pathlib import Path
 from service.errors import SourceNotFound, SourceUnsupported
 from service.indexing import pictures
 from vreid.errors import VreidError
-from vreid.layouts import msvr310, sample_list
+from vreid.layouts import sample_list
+from vreid.layouts.archive_tree import archive_tree_at
 from vreid.sample import Sample
 
 # Pictures that a remark names; the rest are counted.
@@ -51,8 +52,8 @@ def read_source(source: Path, *, identity_from_folder: bool = False) -> Iterator
         return _from_manifest(source)
     if (manifest := _manifest_in(source)) is not None:
         return _from_manifest(manifest)
-    if (tree := _identity_tree(source)) is not None:
-        return _items(msvr310.read_samples(tree))
+    if (tree := archive_tree_at(source)) is not None:
+        return _items(tree.read())
     return chain(
         _items(pictures.read_samples(source, identity_from_folder=identity_from_folder)),
         _outside_modality_folders(source),
@@ -66,10 +67,13 @@ def remarks(source: Path) -> list[str]:
     """
     if not source.is_dir() or _manifest_in(source) is not None:
         return []
-    if (tree := _identity_tree(source)) is not None:
-        if tree == source:
+    if (tree := archive_tree_at(source)) is not None:
+        if tree.set_name is None:
             return []
-        return [f"indexing {tree}, the gallery of {source}; name another of its folders for others"]
+        return [
+            f"indexing {tree.folder}, the gallery of {tree.set_name} at {source}; "
+            "name another of its folders for others"
+        ]
     doubtful = [path_below(source, path) for path in pictures.doubtful_rgb(source)]
     if not doubtful:
         return []
@@ -94,12 +98,6 @@ def path_below(source: Path, image: Path) -> str:
 def _manifest_in(folder: Path) -> Path | None:
     candidates = (folder / f"manifest{suffix}" for suffix in sample_list.SUFFIXES)
     return next((each for each in candidates if each.is_file()), None)
-
-
-def _identity_tree(folder: Path) -> Path | None:
-    gallery = folder / msvr310.GALLERY
-    tree = gallery if gallery.is_dir() else folder
-    return tree if msvr310.is_identity_tree(tree) else None
 
 
 def _outside_modality_folders(folder: Path) -> Iterator[SourceItem]:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from training.data.dataset import Dataset
 from training.data.manifest import load_manifest
-from training.data.msvr310 import load_msvr310
+from training.data.public_set import load_public_set
 from vreid.errors import DatasetError
+from vreid.layouts.public_sets import PUBLIC_SETS
 
 SPLITS = Path(__file__).parents[1] / "configs" / "splits"
 
@@ -15,8 +17,9 @@ SPLITS = Path(__file__).parents[1] / "configs" / "splits"
 def load_dataset(name: str, root: Path | str, split: Path | None = None) -> Dataset:
     """Loads a data set by name; no image is opened.
 
-    Names: "msvr310"; "manifest", any CSV or JSONL manifest; "vehicles_two_camera", the manifest of
-    real photographs with the repository's own split of its identities.
+    Names: "msvr310", "rgbnt100", "rgbn300", "rgbnt201", "wmveid863"; "manifest", any CSV or JSONL
+    manifest; "vehicles_two_camera", the manifest of real photographs with the repository's own
+    split of its identities.
 
     Args:
         name: one of the names above.
@@ -27,7 +30,7 @@ def load_dataset(name: str, root: Path | str, split: Path | None = None) -> Data
         DatasetError: no such name, or the data at `root` is not laid out as that name says.
     """
     loaders: dict[str, Callable[[], Dataset]] = {
-        "msvr310": lambda: load_msvr310(Path(root)),
+        **{each: partial(load_public_set, each, Path(root)) for each in PUBLIC_SETS},
         "manifest": lambda: load_manifest(Path(root), split),
         "vehicles_two_camera": lambda: load_manifest(
             Path(root), split or SPLITS / "vehicles_two_camera.json"
@@ -35,6 +38,6 @@ def load_dataset(name: str, root: Path | str, split: Path | None = None) -> Data
     }
     if name not in loaders:
         raise DatasetError(f"no data set is called {name!r}; use one of {', '.join(loaders)}")
-    if split is not None and name == "msvr310":
-        raise DatasetError("msvr310 carries its own split; leave the split file out")
+    if split is not None and name in PUBLIC_SETS:
+        raise DatasetError(f"{name} carries its own split; leave the split file out")
     return replace(loaders[name](), name=name)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vreid.layouts.msvr310 import FOLDERS
+from vreid.layouts.identity_folders import FOLDERS
 
 FOLDER_NAMES = tuple(FOLDERS.values())
 """The modalities' folders, RGB, NIR, TIR in this order."""
