@@ -17,6 +17,8 @@ def learning_rate_factor(schedule: ScheduleConfig, time: float, epochs: int) -> 
     """
     if schedule.kind == "one_cycle":
         return _one_cycle(time, schedule.warmup_epochs, epochs)
+    if schedule.kind == "cosine":
+        return _cosine(schedule, time, epochs)
     passed = sum(time >= milestone for milestone in schedule.milestones)
     return _warmup(schedule, time) * schedule.decay**passed
 
@@ -33,6 +35,13 @@ def _one_cycle(time: float, rise: float, epochs: int) -> float:
     if time < rise:
         return _half_cosine(ONE_CYCLE_START, 1.0, time / rise)
     return _half_cosine(1.0, ONE_CYCLE_END, (time - rise) / max(epochs - rise, 1e-9))
+
+
+def _cosine(schedule: ScheduleConfig, time: float, epochs: int) -> float:
+    rise = schedule.warmup_epochs
+    if time < rise:
+        return schedule.warmup_factor + (1 - schedule.warmup_factor) * time / rise
+    return _half_cosine(1.0, schedule.end_factor, (time - rise) / max(epochs - rise, 1e-9))
 
 
 def _half_cosine(start: float, end: float, share: float) -> float:

@@ -49,7 +49,7 @@ def test_an_unknown_key_is_refused_by_name(key: str) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    ["epochs=0", "optimiser.learning_rate=fast", "ema_decay=2", "model.normalisation=batch"],
+    ["epochs=0", "optimiser.learning_rate=fast", "ema_decay=2", "model.normalisation=group"],
 )
 def test_a_value_out_of_range_is_refused_by_its_key(change: str) -> None:
     with pytest.raises(ConfigurationError, match=change.split("=")[0]):
@@ -129,3 +129,21 @@ def test_a_source_without_a_folder_is_refused_with_the_option_to_give() -> None:
 def test_a_folder_for_no_source_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="it has synthetic"):
         with_roots(read_config(SMOKE), {"real": Path()})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("objective.cross_entropy=-1", "cross_entropy is -1"),
+        ("augmentation.modality_dropout_two=1.5", "modality_dropout_two is 1.5"),
+    ],
+)
+def test_a_weight_or_probability_that_makes_no_sense_is_refused(change: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        read_config(SMOKE, [change])
+
+
+def test_a_recipe_may_extend_another(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(f'extends = "{SMOKE}"\nepochs = 7\n', encoding="utf-8")
+    assert read_config(own) == read_config(SMOKE, ["epochs=7"])

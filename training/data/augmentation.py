@@ -36,7 +36,12 @@ class Augmentation:
         saturation: share, either way; RGB only.
         erasing: probability that an image loses a rectangle to the mean colour.
         erasing_area: least and greatest share of the image that the rectangle covers.
-        modality_dropout: probability that a sample with several modalities loses one.
+        modality_dropout: probability that a sample with several modalities loses one or two; one
+            is always left.
+        modality_dropout_two: share of those that lose two, as half do in the paper's protocol.
+
+    Raises:
+        ValueError: a probability or share is not in [0, 1].
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -51,6 +56,13 @@ class Augmentation:
     erasing: float = 0.0
     erasing_area: tuple[float, float] = (0.02, 0.4)
     modality_dropout: float = 0.0
+    modality_dropout_two: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("flip", "erasing", "modality_dropout", "modality_dropout_two"):
+            value = getattr(self, name)
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} is {value}; it is a probability, from 0 to 1")
 
     def __call__(
         self,
@@ -66,9 +78,9 @@ class Augmentation:
             generator: decides everything.
 
         Returns:
-            New images of the same size; possibly one modality fewer.
+            New images of the same size; possibly one or two modalities fewer.
         """
-        kept = self._drop_modality(images, generator)
+        kept = self._drop_modalities(images, generator)
         height, width = next(iter(images.values())).shape[:2]
         matrix = self._draw_geometry(height, width, generator)
         augmented = {}
@@ -78,13 +90,18 @@ class Augmentation:
             augmented[modality] = self._erase(varied, fill[modality], generator)
         return augmented
 
-    def _drop_modality(
+    def _drop_modalities(
         self, images: Mapping[Modality, Pixels], generator: np.random.Generator
     ) -> dict[Modality, Pixels]:
-        if len(images) < 2 or generator.random() >= self.modality_dropout:
-            return dict(images)
-        lost = list(images)[generator.integers(len(images))]
-        return {modality: pixels for modality, pixels in images.items() if modality is not lost}
+        kept = dict(images)
+        if len(kept) < 2 or generator.random() >= self.modality_dropout:
+            return kept
+        _drop_one(kept, generator)
+        # Nothing is drawn where the share is zero, so that runs without it draw as they always did.
+        two = self.modality_dropout_two > 0 and generator.random() < self.modality_dropout_two
+        if two and len(kept) > 1:
+            _drop_one(kept, generator)
+        return kept
 
     def _draw_geometry(
         self, height: int, width: int, generator: np.random.Generator
@@ -128,6 +145,10 @@ class Augmentation:
         erased = pixels.copy()
         erased[top : top + tall, left : left + wide] = fill
         return erased
+
+
+def _drop_one(images: dict[Modality, Pixels], generator: np.random.Generator) -> None:
+    del images[list(images)[generator.integers(len(images))]]
 
 
 def _move(pixels: Pixels, matrix: NDArray[np.float64]) -> Pixels:

@@ -11,6 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from training.errors import TrainingError
+from training.losses.centers import (
+    checked_mask,
+    identity_numbers,
+    modality_centers,
+    sample_centers,
+    sum_by,
+)
 
 Reduction = Literal["paper", "mean"]
 
@@ -69,29 +76,20 @@ class CrossDirectionalCenterLoss(nn.Module):
         self, features: Tensor, labels: Tensor, mask: Tensor | None = None
     ) -> CrossDirectionalTerms:
         """Returns `L_S` and `L_M` separately; arguments as in `forward`."""
-        present = _checked_mask(features, labels, mask)
-        samples_present = present.any(dim=1)
-        kept, identities, count = _identity_numbers(features, labels, samples_present)
-        values = torch.where(present[kept].unsqueeze(-1), features[kept], 0)
-        weights = present[kept].to(values.dtype)
+        present = checked_mask(features, labels, mask)
+        kept, identities, count = identity_numbers(labels, present)
+        features, present = features[kept], present[kept]
 
-        centers_of_samples = sample_centers(values, present[kept])
+        centers_of_samples = sample_centers(features, present)
         samples = torch.bincount(identities, minlength=count)
-        sample_means = _sum_by(centers_of_samples, identities, count) / samples.unsqueeze(1)
-        sample_scatter = _sum_by(
+        sample_means = sum_by(centers_of_samples, identities, count) / samples.unsqueeze(1)
+        sample_scatter = sum_by(
             (centers_of_samples - sample_means[identities]).square().sum(dim=1), identities, count
         )
-
-        having = _sum_by(weights, identities, count)
-        centers = _sum_by(values, identities, count) / having.clamp(min=1).unsqueeze(-1)
-        has_modality = having > 0
-        modalities = has_modality.sum(dim=1)
-        center_means = centers.sum(dim=1) / modalities.unsqueeze(1)
-        deviations = (centers - center_means.unsqueeze(1)).square().sum(dim=2)
-        modality_scatter = (deviations * has_modality).sum(dim=1)
-
+        centers = modality_centers(features, identities, present, count)
         return CrossDirectionalTerms(
-            self._reduce(sample_scatter, samples), self._reduce(modality_scatter, modalities)
+            self._reduce(sample_scatter, samples),
+            self._reduce(centers.scatter(), centers.present.sum(dim=1)),
         )
 
     def _reduce(self, scatter: Tensor, sizes: Tensor) -> Tensor:
@@ -105,43 +103,3 @@ class CrossDirectionalCenterLoss(nn.Module):
         def __call__(  # noqa: D102
             self, features: Tensor, labels: Tensor, mask: Tensor | None = None
         ) -> Tensor: ...
-
-
-def sample_centers(features: Tensor, mask: Tensor) -> Tensor:
-    """Means over the modalities that each sample has (7), (B, D); zero where it has none.
-
-    Args:
-        features: (B, M, D); what stands at missing modalities is ignored.
-        mask: (B, M) bool.
-    """
-    values = torch.where(mask.unsqueeze(-1), features, 0)
-    return values.sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1).to(values.dtype)
-
-
-def _checked_mask(features: Tensor, labels: Tensor, mask: Tensor | None) -> Tensor:
-    if features.ndim != 3 or labels.shape != features.shape[:1]:
-        raise TrainingError(
-            f"Expected features (B, M, D) and labels (B,), got {tuple(features.shape)} and "
-            f"{tuple(labels.shape)}."
-        )
-    if mask is None:
-        return torch.ones(features.shape[:2], dtype=torch.bool, device=features.device)
-    if mask.shape != features.shape[:2]:
-        raise TrainingError(
-            f"Expected a mask of shape {tuple(features.shape[:2])}, got {tuple(mask.shape)}."
-        )
-    return mask.bool()
-
-
-def _identity_numbers(
-    features: Tensor, labels: Tensor, samples_present: Tensor
-) -> tuple[Tensor, Tensor, int]:
-    """Rows with any modality, their identities renumbered 0..P-1, and P."""
-    kept = samples_present.nonzero().squeeze(1)
-    names, identities = torch.unique(labels[kept], return_inverse=True)
-    return kept, identities.to(features.device), len(names)
-
-
-def _sum_by(values: Tensor, groups: Tensor, count: int) -> Tensor:
-    """Sums rows of equal group: (n, ...) -> (count, ...)."""
-    return values.new_zeros(count, *values.shape[1:]).index_add(0, groups, values)

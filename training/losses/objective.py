@@ -1,19 +1,31 @@
 """The training objective (Eq. 16): each ingredient can be weighed, or switched off by weight 0."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import ConfigDict
-from torch import Tensor
+from torch import Tensor, nn
 
+from training.errors import TrainingError
 from training.losses.batch_hard_triplet import batch_hard_triplet
-from training.losses.cross_directional_center import (
-    CrossDirectionalCenterLoss,
-    Reduction,
-    sample_centers,
-)
+from training.losses.center import CenterLoss
+from training.losses.centers import sample_centers
+from training.losses.circle import CircleLoss
+from training.losses.cross_directional_center import CrossDirectionalCenterLoss, Reduction
 from training.losses.cross_entropy import cross_entropy
+from training.losses.hetero_center import hetero_center
 from training.model import CCNetOutput
+
+INGREDIENTS = (
+    "cross_entropy",
+    "triplet",
+    "center_triplet",
+    "circle",
+    "center",
+    "hetero_center",
+    "cross_directional",
+)
+"""The weights of `ObjectiveWeights` that switch an ingredient on; its other values shape one."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +43,15 @@ class ObjectiveWeights:
         sample_weight: weight of L_S within the cross-directional center loss; 0 leaves L_M alone.
         alpha: weight of L_M within the cross-directional center loss.
         reduction: normalisation of the cross-directional center loss.
+        center: weight of the center loss, one center an identity for all modalities together.
+        center_rate: share of the way that centers go to their batch, in [0, 1].
+        hetero_center: weight of the hetero-center loss.
+        circle: weight of the branches' summed circle losses.
+        circle_margin: m of the circle loss.
+        circle_scale: gamma of the circle loss.
+
+    Raises:
+        ValueError: a weight is negative, or all are zero.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -44,42 +65,107 @@ class ObjectiveWeights:
     sample_weight: float = 1.0
     alpha: float = 0.6
     reduction: Reduction = "paper"
+    center: float = 0.0
+    center_rate: float = 0.5
+    hetero_center: float = 0.0
+    circle: float = 0.0
+    circle_margin: float = 0.25
+    circle_scale: float = 128.0
+
+    def __post_init__(self) -> None:
+        weights = {name: getattr(self, name) for name in INGREDIENTS}
+        for name, weight in weights.items():
+            if weight < 0:
+                raise ValueError(f"{name} is {weight}; a weight is 0, to switch it off, or more")
+        if not any(weights.values()):
+            raise ValueError(f"every ingredient is switched off; set one of {', '.join(weights)}")
+        if not 0 <= self.center_rate <= 1:
+            raise ValueError(f"center_rate is {self.center_rate}; it is a share, from 0 to 1")
 
 
-class Objective:
+class Objective(nn.Module):
     """Computes the weighted ingredients of one batch.
+
+    What it learns itself, the centers of the center loss, is in its state dict; without that
+    ingredient the state dict is empty.
 
     Args:
         weights: the ingredients.
-        label_space: (3, identities) bool, see `cross_entropy`.
+        label_space: (M, identities) bool, see `cross_entropy`.
+        identities: number of identities; the center loss needs it.
+        feature_size: D; the center loss needs it.
+
+    Raises:
+        TrainingError: the center loss is asked for without both numbers, or the circle loss without
+            its package.
     """
 
-    def __init__(self, weights: ObjectiveWeights, label_space: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        weights: ObjectiveWeights,
+        label_space: Tensor | None = None,
+        identities: int = 0,
+        feature_size: int = 0,
+    ) -> None:
+        super().__init__()
         self.weights = weights
-        self.label_space = label_space
+        self.label_space: Tensor | None
+        self.register_buffer("label_space", label_space, persistent=False)
         self._margin = None if weights.triplet_margin == "soft" else weights.triplet_margin
         self._cross_directional = CrossDirectionalCenterLoss(
             weights.alpha, weights.reduction, weights.sample_weight
         )
+        self._circle = (
+            CircleLoss(weights.circle_margin, weights.circle_scale) if weights.circle else None
+        )
+        self.center: CenterLoss | None = None
+        if weights.center:
+            if not identities or not feature_size:
+                raise TrainingError(
+                    "The center loss has a center for each identity. Give the objective the "
+                    "number of identities and the feature size."
+                )
+            self.center = CenterLoss(identities, feature_size, weights.center_rate)
 
-    def __call__(self, output: CCNetOutput, labels: Tensor, mask: Tensor) -> dict[str, Tensor]:
-        """Returns the weighted ingredients by name; the loss is their sum."""
+    def forward(self, output: CCNetOutput, labels: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        """Returns the weighted ingredients by name; the loss is their sum.
+
+        Args:
+            output: of the network on B samples.
+            labels: (B,) number of each sample's identity.
+            mask: (B, M) bool, which modalities are there.
+        """
         weights, ingredients = self.weights, {}
+        features = output.features.float()
         if weights.cross_entropy:
             ingredients["cross_entropy"] = weights.cross_entropy * cross_entropy(
                 output.logits, labels, mask, weights.label_smoothing, self.label_space
             )
         if weights.triplet:
             ingredients["triplet"] = weights.triplet * batch_hard_triplet(
-                output.features, labels, mask, self._margin
+                features, labels, mask, self._margin
             )
         if weights.center_triplet:
-            centers = sample_centers(output.features.float(), mask)
+            centers = sample_centers(features, mask)
             ingredients["center_triplet"] = weights.center_triplet * batch_hard_triplet(
                 centers.unsqueeze(1), labels, mask.any(dim=1, keepdim=True), self._margin
             )
+        if self._circle is not None:
+            ingredients["circle"] = weights.circle * self._circle(features, labels, mask)
+        if self.center is not None:
+            ingredients["center"] = weights.center * self.center(features, labels, mask)
+        if weights.hetero_center:
+            ingredients["hetero_center"] = weights.hetero_center * hetero_center(
+                features, labels, mask
+            )
         if weights.cross_directional:
             ingredients["cross_directional"] = weights.cross_directional * self._cross_directional(
-                output.features.float(), labels, mask
+                features, labels, mask
             )
         return ingredients
+
+    if TYPE_CHECKING:
+
+        def __call__(  # noqa: D102
+            self, output: CCNetOutput, labels: Tensor, mask: Tensor
+        ) -> dict[str, Tensor]: ...

@@ -83,6 +83,52 @@ def test_modality_dropout_takes_one_and_never_the_last() -> None:
     assert alone.keys() == {Modality.TIR}
 
 
+@pytest.mark.parametrize(("share", "expected"), [(0.0, {1}), (0.5, {1, 2}), (1.0, {2})])
+def test_the_share_that_loses_two_modalities_is_configured(
+    share: float, expected: set[int]
+) -> None:
+    kept = [
+        augment(seed, modality_dropout=1, modality_dropout_two=share).keys() for seed in range(40)
+    ]
+    assert {3 - len(modalities) for modalities in kept} == expected
+    # Which are lost is drawn uniformly.
+    assert all(any(modality in modalities for modalities in kept) for modality in MODALITIES)
+
+
+def test_each_pair_of_modalities_is_lost_equally_often() -> None:
+    left = [
+        next(iter(augment(seed, modality_dropout=1, modality_dropout_two=1))) for seed in range(600)
+    ]
+    assert all(left.count(modality) == pytest.approx(200, abs=45) for modality in MODALITIES)
+
+
+def test_modality_dropout_leaves_one_of_two() -> None:
+    dropout = Augmentation(modality_dropout=1, modality_dropout_two=1)
+    pair = {Modality.RGB: pixels(), Modality.NIR: pixels(1)}
+    left = [dropout(pair, FILL, np.random.default_rng(seed)).keys() for seed in range(20)]
+    assert all(len(modalities) == 1 for modalities in left)
+    assert {next(iter(modalities)) for modalities in left} == pair.keys()
+
+
+def test_without_a_share_that_loses_two_the_draws_are_those_from_before_there_was_one() -> None:
+    # The first draw decides whether, the second which: then the draws of the geometry begin.
+    generator = np.random.default_rng(11)
+    assert generator.random() < 0.9
+    lost = MODALITIES[generator.integers(3)]
+    flipped = generator.random() < 0.5
+    found = augment(11, modality_dropout=0.9, flip=0.5)
+    assert found.keys() == set(MODALITIES) - {lost}
+    picture = pixels()[:, ::-1] if flipped else pixels()
+    assert all(np.array_equal(image, picture) for image in found.values())
+
+
+@pytest.mark.parametrize("name", ["flip", "erasing", "modality_dropout", "modality_dropout_two"])
+@pytest.mark.parametrize("value", [-0.1, 1.5])
+def test_what_is_no_probability_is_refused(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"{name} is {value}"):
+        Augmentation(**{name: value})  # type: ignore[arg-type]
+
+
 def test_the_generator_decides_everything() -> None:
     def image(modality: Modality) -> NDArray[np.uint8]:
         return augment(7, flip=0.5, padding=2, rotation=5, brightness=0.2, erasing=0.5)[modality]

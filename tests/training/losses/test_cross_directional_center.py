@@ -75,6 +75,16 @@ def test_equals_equations_7_to_15() -> None:
     assert loss.item() == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize("sample_weight", [0.0, 0.25, 2.0])
+def test_the_sample_term_is_weighed_alone(sample_weight: float) -> None:
+    features, labels = batch()
+    expected = sample_weight * printed_sample_term(features, labels)
+    expected += ALPHA * printed_modality_term(features, labels)
+    loss = CrossDirectionalCenterLoss(ALPHA, sample_weight=sample_weight)
+    found = loss(torch.tensor(features), torch.tensor(labels))
+    assert found.item() == pytest.approx(expected, abs=1e-12)
+
+
 def test_equals_the_equations_in_single_precision() -> None:
     features, labels = batch()
     expected = printed_sample_term(features, labels) + ALPHA * printed_modality_term(
