@@ -1,21 +1,27 @@
 """Data sets as branch features, made once and then measured in many ways."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import compress
 from pathlib import Path
+from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from training.data import Dataset, labels_of
+from training.joint_features import JointEngine, embed_jointly, is_joint, select
 from vreid.embedding import branch_inputs, embed
 from vreid.engines import BranchEngine
+from vreid.image_source import Tile
 from vreid.metrics import Junk, Labels
 from vreid.modality import MODALITIES, Modality
 from vreid.preprocessing import Preprocessing
 from vreid.sample import Sample
+
+StoredImages: TypeAlias = frozenset[Path | Tile]
+"""The images that a sample was read from: files, or tiles of one."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +32,25 @@ class EmbeddedSamples:
         features: (N, 3, D) float32, rounded as a gallery stores them.
         mask: (N, 3) bool.
         labels: one entry per sample.
-        sources: one entry per sample: the files it was read from, None where it was read from
-            none. Samples of equal files are one sample.
+        sources: one entry per sample: the files or tiles it was read from, None where it was read
+            from none. Samples of equal ones are one sample.
+        joint: of a network that computes modalities together, its features (7, N, D) by subset, see
+            `training.joint_features`; `features` are then those that `mask` chooses.
+        chosen_by: the mask that `features` were chosen by from `joint`; never given.
     """
 
     features: NDArray[np.float32]
     mask: NDArray[np.bool_]
     labels: Labels
-    sources: tuple[frozenset[Path] | None, ...] | None = None
+    sources: tuple[StoredImages | None, ...] | None = None
+    joint: NDArray[np.float16] | None = None
+    chosen_by: NDArray[np.bool_] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        # A copy with another mask has other features; one with other features keeps its mask.
+        if self.joint is not None and self.chosen_by is not self.mask:
+            object.__setattr__(self, "features", select(self.joint, self.mask))
+            object.__setattr__(self, "chosen_by", self.mask)
 
     def __len__(self) -> int:
         """Number of samples."""
@@ -56,7 +73,11 @@ class EmbeddedSamples:
         """The samples marked in `chosen` (N,)."""
         sources = self.sources and tuple(compress(self.sources, chosen))
         return EmbeddedSamples(
-            self.features[chosen], self.mask[chosen], _chosen_labels(self.labels, chosen), sources
+            self.features[chosen],
+            self.mask[chosen],
+            _chosen_labels(self.labels, chosen),
+            sources,
+            None if self.joint is None else self.joint[:, chosen],
         )
 
 
@@ -81,8 +102,17 @@ def embed_dataset(
     engine: BranchEngine,
     feature_size: int,
     batch_size: int = 16,
+    mirrored: bool = False,
 ) -> EmbeddedDataset:
     """Embeds query and gallery of a data set by the one preprocessing.
+
+    Args:
+        dataset: what to embed.
+        preprocessing: the model's.
+        engine: runs the model.
+        feature_size: D.
+        batch_size: samples in one run.
+        mirrored: embed the images' mirror images (left and right exchanged).
 
     Raises:
         ImageError: an image cannot be used.
@@ -90,14 +120,21 @@ def embed_dataset(
     """
 
     def embedded(samples: Sequence[Sample], what: str) -> EmbeddedSamples:
-        features, masks = [], []
+        features, masks, joint = [], [], []
         starts = range(0, len(samples), batch_size)
         for start in tqdm(starts, f"embedding {what}", unit="batch", disable=None, leave=False):
             inputs = [
-                branch_inputs(sample, preprocessing)
+                _mirrored(branch_inputs(sample, preprocessing))
+                if mirrored
+                else branch_inputs(sample, preprocessing)
                 for sample in samples[start : start + batch_size]
             ]
-            part, mask = embed(inputs, engine, feature_size, batch_size)
+            if is_joint(engine):
+                by_subset, mask = embed_jointly(inputs, cast(JointEngine, engine))
+                part = select(by_subset, mask)
+                joint.append(by_subset)
+            else:
+                part, mask = embed(inputs, engine, feature_size, batch_size)
             features.append(part)
             masks.append(mask)
         if not features:
@@ -108,6 +145,7 @@ def embed_dataset(
             np.concatenate(masks),
             labels_of(samples),
             tuple(_files(sample) for sample in samples),
+            np.concatenate(joint, axis=1) if joint else None,
         )
 
     return EmbeddedDataset(
@@ -126,7 +164,7 @@ def same_samples(query: EmbeddedSamples, gallery: EmbeddedSamples) -> NDArray[np
     takes a query out of its own ranking.
     """
     same = np.zeros((len(query), len(gallery)), dtype=np.bool_)
-    columns: dict[frozenset[Path], list[int]] = {}
+    columns: dict[StoredImages, list[int]] = {}
     for column, files in enumerate(gallery.sources or ()):
         if files is not None:
             columns.setdefault(files, []).append(column)
@@ -136,8 +174,17 @@ def same_samples(query: EmbeddedSamples, gallery: EmbeddedSamples) -> NDArray[np
     return same
 
 
-def _files(sample: Sample) -> frozenset[Path] | None:
-    files = frozenset(source for source in sample.images.values() if isinstance(source, Path))
+def _mirrored(
+    inputs: Mapping[Modality, NDArray[np.float32]],
+) -> dict[Modality, NDArray[np.float32]]:
+    """Branch inputs (3, H, W) with left and right exchanged."""
+    return {modality: np.ascontiguousarray(image[..., ::-1]) for modality, image in inputs.items()}
+
+
+def _files(sample: Sample) -> StoredImages | None:
+    files = frozenset(
+        source for source in sample.images.values() if isinstance(source, Path | Tile)
+    )
     return files if len(files) == len(sample.images) else None
 
 

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.model.backbones import SplitBackbone
-from training.model.normalisation import MiddleNormalisation, middle_normalisation
+from training.model.normalisation import MiddleNormalisation
+from training.model.split_backbone import SplitBackbone
+from training.model.trunk import Trunk
 
 
 class BranchOutput(NamedTuple):
@@ -43,7 +44,14 @@ class Neck(nn.BatchNorm1d):
         )
 
 
-class Branch(nn.Module):
+def identity_classifier(feature_size: int, identities: int) -> nn.Linear:
+    """The linear classifier behind a neck, without a bias: (n, feature_size) -> (n, identities)."""
+    classifier = nn.Linear(feature_size, identities, bias=False)
+    nn.init.normal_(classifier.weight, std=0.001)
+    return classifier
+
+
+class Branch(Trunk):
     """One modality's network: images (n, 3, H, W) -> `BranchOutput`.
 
     Args:
@@ -55,20 +63,17 @@ class Branch(nn.Module):
     def __init__(
         self, backbone: SplitBackbone, normalisation: MiddleNormalisation, identities: int
     ) -> None:
-        super().__init__()
+        super().__init__(backbone, normalisation)
         self.feature_size = backbone.feature_size
-        self.lower = backbone.lower
-        self.middle = middle_normalisation(normalisation, backbone.middle_channels)
-        self.upper = backbone.upper
+        self.pool = backbone.pooling
         self.neck = Neck(backbone.feature_size)
         self.classifier: nn.Linear | None = None
         if identities:
-            self.classifier = nn.Linear(backbone.feature_size, identities, bias=False)
-            nn.init.normal_(self.classifier.weight, std=0.001)
+            self.classifier = identity_classifier(backbone.feature_size, identities)
 
     def pooled(self, images: Tensor) -> Tensor:
-        """Returns the globally averaged feature before the neck, (n, D)."""
-        return cast(Tensor, self.upper(self.middle(self.lower(images))).mean(dim=(2, 3)))
+        """Returns the pooled feature before the neck, (n, D)."""
+        return self.pool(self.last_feature(images))
 
     def embed(self, images: Tensor) -> Tensor:
         """Returns the neck's output, (n, D): what is exported and compared."""

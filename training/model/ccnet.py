@@ -2,33 +2,21 @@
 
 import copy
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from training.model.backbones import backbone_definition
+from training.model.backbones import split_backbone
 from training.model.branch import Branch
+from training.model.network import CCNetOutput, Network, scatter_rows
 from training.model.normalisation import MiddleNormalisation
 from training.model.pretrained import NONE, pretrained_network
+from training.model.vision_transformer import TokenPooling
 from vreid.modality import MODALITIES, Modality
 
 
-class CCNetOutput(NamedTuple):
-    """What CCNet makes of B samples; rows of missing modalities are zero.
-
-    Attributes:
-        features: (B, 3, D) before the neck.
-        neck: (B, 3, D) after the neck: the branch features that are stored and compared.
-        logits: (B, 3, identities).
-    """
-
-    features: Tensor
-    neck: Tensor
-    logits: Tensor
-
-
-class CCNet(nn.Module):
+class CCNet(Network):
     """Cross-directional consistency network.
 
     Args:
@@ -36,6 +24,10 @@ class CCNet(nn.Module):
         identities: number of identities it classifies in training; 0 to embed only.
         normalisation: what stands in the middle of each branch.
         pretrained: where first weights come from, see `training.model.pretrained`.
+        image_size: (H, W) that a vision transformer is fitted to; None for the size its weights
+            were made for. Convolutional backbones take any size.
+        pooling: what of a vision transformer's tokens is the branch's feature.
+        drop_path: share of residual blocks skipped in training, see `create_network`.
     """
 
     def __init__(
@@ -44,18 +36,20 @@ class CCNet(nn.Module):
         identities: int = 0,
         normalisation: MiddleNormalisation = "alnu",
         pretrained: str = NONE,
+        image_size: tuple[int, int] | None = None,
+        pooling: TokenPooling = "class",
+        drop_path: float = 0.0,
     ) -> None:
         super().__init__()
-        network = pretrained_network(backbone, pretrained)
-        split = backbone_definition(backbone).split
-        self.branches = nn.ModuleDict(
-            {
-                modality.value: Branch(split(copy.deepcopy(network)), normalisation, identities)
-                for modality in MODALITIES
-            }
-        )
+        network = pretrained_network(backbone, pretrained, drop_path)
+
+        def make_branch() -> Branch:
+            split = split_backbone(backbone, copy.deepcopy(network), image_size, pooling)
+            return Branch(split, normalisation, identities)
+
+        self.branches = nn.ModuleDict({modality.value: make_branch() for modality in MODALITIES})
         self.identities = identities
-        self.feature_size = self.branch(MODALITIES[0]).feature_size
+        self.feature_size = self.metric_feature_size = self.branch(MODALITIES[0]).feature_size
 
     def branch(self, modality: Modality) -> Branch:
         """Returns the branch of one modality."""
@@ -75,13 +69,13 @@ class CCNet(nn.Module):
         if mask is None:
             mask = torch.ones(batch, len(MODALITIES), dtype=torch.bool, device=images.device)
         outputs = {}
-        for index, rows in self._present_rows(mask):
+        for index, rows in present_rows(mask):
             present = images[rows, index].contiguous(memory_format=torch.channels_last)
             outputs[index] = rows, self.branch(MODALITIES[index])(present)
 
         def assemble(part: int, width: int) -> Tensor:
             columns = [
-                _scatter_rows(outputs[index][1][part], outputs[index][0], batch)
+                scatter_rows(outputs[index][1][part], outputs[index][0], batch)
                 if index in outputs
                 else images.new_zeros(batch, width)
                 for index in range(len(MODALITIES))
@@ -91,20 +85,10 @@ class CCNet(nn.Module):
         sizes = (self.feature_size, self.feature_size, self.identities)
         return CCNetOutput(*(assemble(part, width) for part, width in enumerate(sizes)))
 
-    if TYPE_CHECKING:
 
-        def __call__(  # noqa: D102
-            self, images: Tensor, mask: Tensor | None = None
-        ) -> CCNetOutput: ...
-
-    @staticmethod
-    def _present_rows(mask: Tensor) -> Iterator[tuple[int, Tensor]]:
-        for index in range(len(MODALITIES)):
-            rows = mask[:, index].nonzero().squeeze(1)
-            if rows.numel():
-                yield index, rows
-
-
-def _scatter_rows(values: Tensor, rows: Tensor, batch: int) -> Tensor:
-    """Puts (n, width) values at their rows of an otherwise zero (batch, width) tensor."""
-    return values.new_zeros(batch, values.shape[1]).index_copy(0, rows, values)
+def present_rows(mask: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """Index and rows of every modality that some row of a mask (B, 3) has."""
+    for index in range(mask.shape[1]):
+        rows = mask[:, index].nonzero().squeeze(1)
+        if rows.numel():
+            yield index, rows

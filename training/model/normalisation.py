@@ -6,7 +6,7 @@ from torch import nn
 
 from training.model.alnu import ALNU
 
-MiddleNormalisation = Literal["alnu", "instance", "layer", "none"]
+MiddleNormalisation = Literal["alnu", "batch", "instance", "layer", "none"]
 
 
 def middle_normalisation(kind: MiddleNormalisation, channels: int) -> nn.Module:
@@ -14,6 +14,8 @@ def middle_normalisation(kind: MiddleNormalisation, channels: int) -> nn.Module:
     match kind:
         case "alnu":
             return ALNU(channels)
+        case "batch":
+            return nn.BatchNorm2d(channels)
         case "instance":
             return nn.InstanceNorm2d(channels, affine=True)
         case "layer":

