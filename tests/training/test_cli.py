@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.bundles import make_tiny_bundle
 from tests.training.conftest import SMOKE, TINY
 from training.allocator import SETTINGS, restart_with_tuned_allocator
 from training.checkpoint import load_model
 from training.data import load_dataset
 from training.embedded import embed_dataset
-from training.evaluate import evaluate
+from training.evaluation import evaluate
 from training.torch_engine import TorchEngine
 from vreid.cli import application
 from vreid.errors import ConfigurationError
@@ -56,21 +55,7 @@ def test_a_checkpoint_is_measured_with_every_subset(run: Path, tree: Path) -> No
     )
     assert document["mAP"] == evaluate(embedded).figures.map
     assert document["subsets"]["R+N+T"]["mAP"] == document["mAP"]
-
-
-def test_a_bundle_is_measured(tree: Path, tmp_path: Path) -> None:
-    bundle = make_tiny_bundle(tmp_path / "bundle")
-    result = vreid(
-        "evaluate", "--bundle", bundle.path, "--data", "msvr310", "--root", tree, "--policy=center"
-    )
-    assert result.exit_code == 0, result.output
-    assert "mAP" in result.output
-    assert "16 queries" in result.output
-
-
-def test_checkpoint_or_bundle_must_be_given(tree: Path) -> None:
-    result = vreid("evaluate", "--data", "msvr310", "--root", tree)
-    assert isinstance(result.exception, ConfigurationError)
+    assert document["policies"]["shared"]["mAP"] == document["mAP"]
 
 
 def test_a_folder_without_its_source_is_refused(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.calibrate import FEWEST_POSITIVES, ScoredPairs, fit_calibration, fit_table
+from training.calibration import FEWEST_POSITIVES, ScoredPairs, fit_calibration, fit_table
 from training.embedded import EmbeddedDataset, EmbeddedSamples
 from training.errors import TrainingError
-from training.evaluate import evaluate, evaluate_subsets, modality_subsets
+from training.evaluation import evaluate, evaluate_subsets, modality_subsets
 from vreid.errors import MetricError
 from vreid.metrics import Junk, Labels
 
@@ -162,7 +162,7 @@ def test_positives_and_negatives_weigh_the_same() -> None:
 
 def test_thresholds_let_no_more_negatives_through_than_their_rate() -> None:
     generator = np.random.default_rng(0)
-    cosine = np.concatenate([generator.uniform(0.5, 1, 50), generator.uniform(-1, 0.8, 5000)])
+    cosine = np.concatenate([generator.uniform(0.5, 1, 50), generator.uniform(-1, 0.8, 20000)])
     same = np.arange(len(cosine)) < 50
     thresholds = fit_table(ScoredPairs(cosine, same)).thresholds
     assert set(thresholds) == {0.1, 0.01, 0.001}

@@ -6,6 +6,7 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training.embedded import EmbeddedDataset, EmbeddedSamples, same_samples
 from vreid.calibration import Calibration
@@ -89,11 +90,11 @@ def evaluate(
         MetricError: no query has a positive, or concat meets incomplete samples only.
     """
     chosen = resolve_policy(policy, auto_policy)
-    directions = [dataset, dataset.exchanged()] if dataset.symmetric else [dataset]
     figures = [
-        rank_figures(one.query, one.gallery, one.junk, chosen, calibration) for one in directions
+        rank_figures(one.query, one.gallery, one.junk, chosen, calibration)
+        for one in directions(dataset)
     ]
-    return Evaluation(_mean(figures), figures)
+    return Evaluation(mean_figures(figures), figures)
 
 
 def evaluate_subsets(
@@ -147,19 +148,50 @@ def rank_figures(
     Raises:
         MetricError: no query has a positive.
     """
+    distances = policy_distances(query, gallery, policy, calibration)
+    return figures_of(rank(distances, query, gallery, junk), len(gallery))
+
+
+def policy_distances(
+    query: EmbeddedSamples,
+    gallery: EmbeddedSamples,
+    policy: str,
+    calibration: Calibration | None,
+) -> NDArray[np.float64]:
+    """What a policy ranks by, ascending, (Q, G): the negative of its cosine or probability.
+
+    Infinite where the policy does not compare the pair.
+
+    Raises:
+        ScoringError: the policy is unknown or ``auto``.
+        MetricError: there is no pair that it compares.
+    """
     if not len(query) or not len(gallery):
         raise MetricError("no query or no gallery sample; choose modalities that the data has")
     scores = score(query.features, query.mask, gallery.features, gallery.mask, policy, calibration)
     if not scores.valid.any():
-        raise MetricError(f"policy {policy} can compare no query with any gallery sample")
-    distances = np.where(scores.valid, -scores.ranking_key, np.inf)
+        raise MetricError(
+            f"policy {policy} can compare no query with any gallery sample; "
+            "use shared or center, or complete samples"
+        )
+    return np.where(scores.valid, -scores.ranking_key, np.inf)
+
+
+def rank(
+    distances: NDArray[np.float64], query: EmbeddedSamples, gallery: EmbeddedSamples, junk: Junk
+) -> Ranking:
+    """Ranking by distances (Q, G), a query that is in the gallery never matching itself.
+
+    Raises:
+        MetricError: no query has a positive.
+    """
     itself = same_samples(query, gallery)
-    return _figures(
-        evaluate_ranking(distances, query.labels, gallery.labels, junk, itself), len(gallery)
-    )
+    return evaluate_ranking(distances, query.labels, gallery.labels, junk, itself)
 
 
-def _figures(ranking: Ranking, gallery: int) -> Figures:
+def figures_of(ranking: Ranking, gallery: int) -> Figures:
+    """The reported figures of a ranking of so many gallery samples."""
+
     def cumulative(rank: int) -> float:
         return float(ranking.cmc[min(rank, len(ranking.cmc)) - 1])
 
@@ -174,7 +206,9 @@ def _figures(ranking: Ranking, gallery: int) -> Figures:
     )
 
 
-def _mean(figures: Sequence[Figures]) -> Figures:
+def mean_figures(figures: Sequence[Figures]) -> Figures:
+    """The mean over directions, each of which counts the same; queries are summed."""
+
     def mean(name: str) -> float:
         return float(np.mean([getattr(one, name) for one in figures]))
 
@@ -187,3 +221,8 @@ def _mean(figures: Sequence[Figures]) -> Figures:
         queries=sum(one.queries for one in figures),
         gallery=figures[0].gallery,
     )
+
+
+def directions(dataset: EmbeddedDataset) -> Sequence[EmbeddedDataset]:
+    """The data set as given; of a symmetric one also with query and gallery exchanged."""
+    return [dataset, dataset.exchanged()] if dataset.symmetric else [dataset]

@@ -1,0 +1,76 @@
+"""What is measured: a checkpoint or an exported bundle, ready to embed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vreid.bundle import Bundle
+from vreid.calibration import Calibration
+from vreid.engines import BranchEngine, open_engine
+from vreid.errors import ConfigurationError
+from vreid.preprocessing import Preprocessing
+
+
+@dataclass(frozen=True)
+class MeasuredModel:
+    """A model and what belongs to it; a checkpoint has no calibration, and its auto is shared."""
+
+    name: str
+    engine: BranchEngine
+    preprocessing: Preprocessing
+    feature_size: int
+    calibration: Calibration | None
+    auto_policy: str
+
+
+def open_measured_model(
+    checkpoint: Path | None, bundle: Path | None, engine: str = "auto"
+) -> MeasuredModel:
+    """Open a checkpoint or a bundle.
+
+    Args:
+        checkpoint: run, checkpoint directory or its file.
+        bundle: directory of an exported model.
+        engine: what runs a bundle; a checkpoint runs in torch.
+
+    Raises:
+        ConfigurationError: not exactly one of the two is given.
+        CheckpointError: the checkpoint cannot be read.
+        BundleError: the bundle cannot be read.
+        EngineUnavailable: the engine cannot run here.
+    """
+    if checkpoint is not None and bundle is None:
+        return _of_checkpoint(checkpoint)
+    if bundle is not None and checkpoint is None:
+        return _of_bundle(bundle, engine)
+    raise ConfigurationError("give either --checkpoint or --bundle")
+
+
+def _of_checkpoint(path: Path) -> MeasuredModel:
+    # torch, which measuring a bundle does without.
+    from training.checkpoint import load_model
+    from training.torch_engine import TorchEngine
+
+    model, config = load_model(path)
+    return MeasuredModel(
+        name=config.name,
+        engine=TorchEngine(model),
+        preprocessing=config.preprocessing.build(),
+        feature_size=model.feature_size,
+        calibration=None,
+        auto_policy="shared",
+    )
+
+
+def _of_bundle(path: Path, engine: str) -> MeasuredModel:
+    bundle = Bundle.load(path)
+    manifest = bundle.manifest
+    return MeasuredModel(
+        name=manifest.name,
+        engine=open_engine(bundle, engine),
+        preprocessing=manifest.preprocessing,
+        feature_size=manifest.feature_size,
+        calibration=manifest.calibration,
+        auto_policy=manifest.auto_policy,
+    )
