@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from export.branch_graph import branch_graphs, file_name, serialise
 from export.bundle_writer import require_free, staged_directory
 from export.compact_weights import StoredWeight, compact, storage_summary
+from export.modality_gains import ModalityWeighting, scale_graphs, scale_network
 from export.model_card import CARD_NAME, render_model_card
+from export.named_sets import NamedSet, Roles, TrainedIdentities, load_roles, require_separate
 from export.parity import (
     BranchParity,
     Embed,
@@ -26,6 +28,7 @@ from export.parity import (
 )
 from export.provenance import describe_checkpoint, trained_identities
 from export.reference_images import ReferenceImages, reference_images
+from export.reliability_picture import write_reliability_pictures
 from export.tolerances import (
     COMPACT_TIE,
     TIE,
@@ -36,15 +39,20 @@ from export.tolerances import (
 )
 from export.validation import (
     IN_SAMPLE,
+    EmbeddedRoles,
     EmbeddedSets,
-    TrainedIdentities,
+    by_role,
     embed_validation,
-    load_validation,
     mean_average_precisions,
     validation_figures,
     validation_samples,
 )
-from training.checkpoint import load_model
+from training.calibration.modality_weights import (
+    NEUTRAL,
+    ModalityWeights,
+    fit_modality_weights,
+)
+from training.checkpoint import load_ccnet
 from training.data import Dataset
 from training.model import CCNet
 from vreid.bundle import Bundle, describe_file, write_manifest
@@ -86,7 +94,10 @@ def export_bundle(
     name: str | None = None,
     version: str = DEFAULT_VERSION,
     weights: WeightStorage = "float32",
-    validation: Sequence[tuple[str, Path]] = (),
+    validation: Sequence[NamedSet] = (),
+    calibration: Sequence[NamedSet] = (),
+    halved: Sequence[NamedSet] = (),
+    weighting: ModalityWeighting = "fit",
     licences: Mapping[str, str] | None = None,
     force: bool = False,
 ) -> Bundle:
@@ -98,32 +109,40 @@ def export_bundle(
         name: of the model; the training configuration's name when None.
         version: of the model.
         weights: how weights are stored, see `export.compact_weights`.
-        validation: data sets as (name, folder or file): parity is checked on their images, and
-            metrics, calibration and the automatic policy come from them.
+        validation: data sets: parity is checked on their images and figures come from them;
+            calibration, automatic policy and weights of modalities, too, where no other
+            data is given for these.
+        calibration: data sets of other identities, for calibration, policy and weights.
+        halved: data sets of which half of the identities calibrate and the others are reported.
+        weighting: ``fit`` the weights of the modalities, ``none``, or gains for RGB, NIR, TIR.
         licences: terms of the training data by source name, for the model card.
         force: replace a bundle that is already at ``out``.
 
     Raises:
         OutputExistsError: ``out`` holds something that must not be replaced.
         CheckpointError: the checkpoint cannot be read.
+        JointNetworkError: its network has no branches that run by themselves.
         GraphError, ParityError: a branch cannot be written, or doesn't compute what it should.
         ValidationDataError, DatasetError: the validation data cannot be used.
     """
     require_free(out, force)
-    datasets = load_validation(validation)
-    network, config = load_model(checkpoint)
+    roles = load_roles(validation, calibration, halved)
+    trained = trained_identities(checkpoint)
+    require_separate(roles, trained)
+    network, config = load_ccnet(checkpoint)
     identity = Identity(name or config.name, version, config.preprocessing.build())
-    references = reference_images(validation_samples(datasets), identity.preprocessing)
+    references = reference_images(validation_samples(roles.all()), identity.preprocessing)
     return write_checked_bundle(
         out,
         identity,
         network,
         branch_graphs(network, identity.preprocessing),
         weights=weights,
-        datasets=datasets,
+        roles=roles,
         references=references,
         provenance=describe_checkpoint(checkpoint, licences or {}),
-        trained=trained_identities(checkpoint),
+        trained=trained,
+        weighting=weighting,
         force=force,
     )
 
@@ -135,34 +154,50 @@ def write_checked_bundle(
     graphs: Graphs,
     *,
     weights: WeightStorage,
-    datasets: Mapping[str, Dataset],
+    roles: Roles,
     references: ReferenceImages,
     provenance: Mapping[str, Any],
     trained: TrainedIdentities,
+    weighting: ModalityWeighting = "fit",
     force: bool = False,
 ) -> Bundle:
     """Check the graphs of a network, measure them and write them; errors as `export_bundle`."""
+    modality_weights = _modality_weights(weighting, roles, identity, network, graphs)
+    if modality_weights.gains != NEUTRAL:
+        network = scale_network(network, modality_weights.gains)
+        graphs = scale_graphs(graphs, modality_weights.gains)
     parity = {"torch": summary(check_against_torch(network, graphs, references))}
     files, stored = store(graphs, weights, references)
     if weights == "compact":
-        compact_parity = check_against_float32(graphs, files, references, by_ranking=not datasets)
+        compact_parity = check_against_float32(
+            graphs, files, references, by_ranking=not roles.all()
+        )
         parity["float32"] = summary(compact_parity)
     with staged_directory(out, force) as directory:
         manifest = _write_files(directory, identity, network.feature_size, files)
         engine = open_engine(Bundle.load(directory), ENGINE)
         require_engine_runs_the_files(engine.run, files, references.images)
-        embedded = _embed(datasets, manifest, engine)
+        embedded = _embed_roles(roles, manifest.preprocessing, engine, manifest.feature_size)
         figures = validation_figures(embedded, trained)
         measured = {
             "validation": figures.metrics,
-            "validation_note": IN_SAMPLE if embedded else None,
+            "validation_note": IN_SAMPLE if embedded.reported and not embedded.separate else None,
+            "calibrated_on": figures.calibrated_on,
+            "modality_weights": modality_weights.to_json(),
             "not_calibrated": figures.not_calibrated,
             "auto_policy_map": figures.auto_policy.mean_average_precision,
             "parity": parity,
         }
         if weights == "compact":
-            before = mean_average_precisions(_embed(datasets, manifest, _GraphEngine(graphs)))
-            after = mean_average_precisions(embedded)
+            without_calibration = replace(roles, calibration={})
+            exact = _embed_roles(
+                without_calibration,
+                manifest.preprocessing,
+                _GraphEngine(graphs),
+                manifest.feature_size,
+            )
+            before = mean_average_precisions(exact.ranked)
+            after = mean_average_precisions(embedded.ranked)
             require_same_map(before, after)
             measured["compact_map"] = {"float32": before, "compact": after}
         manifest = replace(
@@ -180,6 +215,8 @@ def write_checked_bundle(
             auto_policy=figures.auto_policy.policy,
         )
         write_manifest(directory, manifest)
+        if figures.calibration is not None:
+            write_reliability_pictures(directory, embedded.reported, figures.calibration)
         (directory / CARD_NAME).write_text(render_model_card(manifest), encoding="utf-8")
         Bundle.load(directory)
     return Bundle.load(out)
@@ -249,10 +286,37 @@ class _GraphEngine:
         return self._branches[modality](images)
 
 
-def _embed(
-    datasets: Mapping[str, Dataset], manifest: Manifest, engine: BranchEngine
-) -> EmbeddedSets:
-    return embed_validation(datasets, manifest.preprocessing, engine, manifest.feature_size)
+def _modality_weights(
+    weighting: ModalityWeighting,
+    roles: Roles,
+    identity: Identity,
+    network: CCNet,
+    graphs: Graphs,
+) -> ModalityWeights:
+    """The gains asked for; fitted ones come from the float32 graphs on the calibration's data."""
+    if not isinstance(weighting, str):
+        return ModalityWeights(weighting)
+    if weighting == "none" or not roles.all():
+        return ModalityWeights(NEUTRAL)
+    embedded = _embed_roles(
+        roles, identity.preprocessing, _GraphEngine(graphs), network.feature_size, only_fitted=True
+    )
+    return fit_modality_weights(list(embedded.fitted.values()))
+
+
+def _embed_roles(
+    roles: Roles,
+    preprocessing: Preprocessing,
+    engine: BranchEngine,
+    feature_size: int,
+    *,
+    only_fitted: bool = False,
+) -> EmbeddedRoles:
+    def embedded(datasets: Mapping[str, Dataset]) -> EmbeddedSets:
+        return embed_validation(datasets, preprocessing, engine, feature_size)
+
+    reported = {} if only_fitted and roles.separate else embedded(roles.reported)
+    return by_role(roles, reported, embedded(roles.halved), embedded(roles.calibration))
 
 
 def _write_files(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from vreid.bundle import Bundle
 
 if TYPE_CHECKING:
     from export.bundle_export import WeightStorage
+    from export.modality_gains import ModalityWeighting
 
 
 class NameAndValue(click.ParamType[tuple[str, str]]):
@@ -26,6 +28,29 @@ class NameAndValue(click.ParamType[tuple[str, str]]):
         if not (name and sign and rest):
             self.fail(f"{value!r} is not of the form {self.name}", param, ctx)
         return name, rest
+
+
+class Weighting(click.ParamType["ModalityWeighting"]):
+    """fit, none, or three gains."""
+
+    name = "fit|none|R,N,T"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> ModalityWeighting:
+        """Read three positive, finite numbers where it is neither word."""
+        text = str(value)
+        if text == "fit":
+            return "fit"
+        if text == "none":
+            return "none"
+        try:
+            first, second, third = (float(part) for part in text.split(","))
+        except ValueError:
+            self.fail(f"{text!r} is neither fit nor none nor three numbers", param, ctx)
+        if not all(0 < gain < math.inf for gain in (first, second, third)):
+            self.fail(f"{text!r} has a gain that is not a positive number", param, ctx)
+        return first, second, third
 
 
 @click.command()
@@ -48,12 +73,38 @@ class NameAndValue(click.ParamType[tuple[str, str]]):
 @click.option("--data", help="A data set to validate on; --root says where it lies.")
 @click.option("--root", type=click.Path(exists=True, path_type=Path), help="Where --data lies.")
 @click.option(
+    "--validation",
     "--validate",
     "more",
     type=NameAndValue(),
     multiple=True,
-    metavar="NAME=DIR",
-    help="A further data set to validate on. May be repeated.",
+    metavar="[LABEL:]NAME=DIR",
+    help="A data set that figures are reported of. May be repeated.",
+)
+@click.option(
+    "--calibration",
+    type=NameAndValue(),
+    multiple=True,
+    metavar="[LABEL:]NAME=DIR",
+    help="A data set of other identities that calibration, automatic policy and modality weights "
+    "are fitted on; the validation data by default. May be repeated.",
+)
+@click.option(
+    "--halve",
+    type=NameAndValue(),
+    multiple=True,
+    metavar="[LABEL:]NAME=DIR",
+    help="A data set of which half of the identities calibrate and the others are reported. "
+    "May be repeated.",
+)
+@click.option(
+    "--modality-weights",
+    "weighting",
+    type=Weighting(),
+    default="fit",
+    show_default=True,
+    help="Weigh the modalities as the calibration data says, not at all, or by gains such as "
+    "1,1,0.5 for RGB, NIR, TIR.",
 )
 @click.option(
     "--licence",
@@ -73,6 +124,9 @@ def export(
     data: str | None,
     root: Path | None,
     more: tuple[tuple[str, str], ...],
+    calibration: tuple[tuple[str, str], ...],
+    halve: tuple[tuple[str, str], ...],
+    weighting: ModalityWeighting,
     licences: tuple[tuple[str, str], ...],
     force: bool,
 ) -> None:
@@ -81,13 +135,20 @@ def export(
     Each branch is checked by the ONNX checker and against torch. With validation data the checks
     run on real images, and metrics, calibrated probabilities and the automatic scoring policy go
     into the manifest. A check that fails writes nothing.
+
+    A set is named by its layout, such as msvr310=DIR; with LABEL:msvr310=DIR figures call it LABEL,
+    and its identities are not those of another set that happen to have the same names.
     """
     from export.bundle_export import DEFAULT_VERSION, export_bundle
+    from export.named_sets import NamedSet
 
     if (data is None) != (root is None):
         raise click.UsageError("give --data and --root together")
-    validation = [(data, root)] if data is not None and root is not None else []
-    validation += [(named, Path(folder)) for named, folder in more]
+    first = [(data, str(root))] if data is not None else []
+    validation, calibrating, halved = (
+        [NamedSet.parse(name, Path(folder)) for name, folder in given]
+        for given in ([*first, *more], calibration, halve)
+    )
     bundle = export_bundle(
         checkpoint,
         out,
@@ -95,6 +156,9 @@ def export(
         version=version or DEFAULT_VERSION,
         weights=weights,
         validation=validation,
+        calibration=calibrating,
+        halved=halved,
+        weighting=weighting,
         licences=dict(licences),
         force=force,
     )
@@ -116,6 +180,12 @@ def describe(bundle: Bundle) -> str:
             lines.append(
                 f"{name}: training saw vehicles of this set; its figures flatter the model"
             )
+    weights = manifest.metrics["modality_weights"]
+    if weights["mAP_after"] != weights["mAP_before"]:
+        lines.append(
+            "modality weights: "
+            + ", ".join(f"{name} {gain:g}" for name, gain in weights["gains"].items())
+        )
     if manifest.calibration is None:
         lines.append(f"not calibrated: {manifest.metrics['not_calibrated']}")
     return "\n".join(lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from export.calibration_section import calibration_sections
 from export.markdown import table
 from export.training_section import training_section
 from vreid.manifest import Manifest
@@ -33,6 +34,7 @@ def render_model_card(manifest: Manifest) -> str:
         _use(),
         training_section(manifest.provenance),
         _measurements(manifest),
+        *calibration_sections(manifest.metrics),
         _limits(manifest),
         _licences(manifest.provenance),
         _export(manifest),
@@ -93,14 +95,14 @@ def _measurements(manifest: Manifest) -> str:
             _seen(figures["seen_in_training"]),
             table(("modalities", *HEADINGS.values()), rows),
         ]
-    if validation:
+    if validation and manifest.metrics.get("validation_note"):
         parts.append(manifest.metrics["validation_note"])
     policies = manifest.metrics.get("auto_policy_map", {})
     if policies:
         measured = ", ".join(f"{name} {_percent(value)}" for name, value in policies.items())
         parts.append(
             "With modalities taken away at random from complete samples, mAP by scoring policy: "
-            f"{measured}."
+            f"{measured}. Measured on the data that calibrates."
         )
     return "\n\n".join(parts)
 
@@ -130,8 +132,8 @@ def _limits(manifest: Manifest) -> str:
         "Probabilities are not calibrated, scores are cosines: "
         f"{manifest.metrics['not_calibrated']}."
         if manifest.calibration is None
-        else "Probabilities were calibrated on the validation data above, with as much weight on "
-        "pairs of one vehicle as on pairs of two.",
+        else "Probabilities give as much weight to pairs of one vehicle as to pairs of two, "
+        "whatever their shares at a site are.",
     ]
     return "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits if limit)
 

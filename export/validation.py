@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, zip_longest
-from pathlib import Path
 from typing import Any
 
 from export.auto_policy import PolicyChoice, choose_auto_policy
-from export.errors import ValidationDataError
-from training.calibrate import fit_calibration
-from training.data import Dataset, load_dataset
+from export.named_sets import Roles, TrainedIdentities, halves
+from training.calibration import fit_calibration, measure_reliability
+from training.data import Dataset
 from training.embedded import EmbeddedDataset, embed_dataset
 from training.errors import TrainingError
-from training.evaluate import evaluate, evaluate_subsets
+from training.evaluation import evaluate, evaluate_subsets
 from vreid.calibration import Calibration
 from vreid.engines import BranchEngine
 from vreid.preprocessing import Preprocessing
@@ -22,15 +21,27 @@ from vreid.sample import Sample
 
 EmbeddedSets = Mapping[str, EmbeddedDataset]
 
-TrainedIdentities = Mapping[str, Collection[str]]
-"""Identities that a model was trained on, by name of their data set."""
-
 IN_SAMPLE = (
     "The calibration, the policy that `auto` stands for and the reported figures all come from the "
     "same validation identities: of the calibration and the choice of policy the figures are "
     "in-sample."
 )
-"""Stands in the manifest and on the card wherever validation data was given."""
+"""Stands in the manifest and on the card where calibration and figures share their identities."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedRoles:
+    """Embedded sets by label.
+
+    ``ranked`` gives figures of rankings, ``reported`` those of probabilities and ``fitted`` fits
+    calibration, policy and weights. ``ranked`` holds halved sets whole where a ranking owes nothing
+    to what was fitted: where no sample has two modalities.
+    """
+
+    fitted: EmbeddedSets
+    reported: EmbeddedSets
+    ranked: EmbeddedSets
+    separate: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,43 +49,22 @@ class ValidationFigures:
     """What validation says about a bundle, ready for its manifest.
 
     ``calibration`` is None where none could be fitted; ``not_calibrated`` then says why.
+    ``calibrated_on`` counts the identities of each set that it comes from.
     """
 
     metrics: dict[str, Any]
     calibration: Calibration | None
     not_calibrated: str | None
     auto_policy: PolicyChoice
+    calibrated_on: dict[str, int]
 
 
-def load_validation(roots: Sequence[tuple[str, Path]]) -> dict[str, Dataset]:
-    """Load data sets given as (name, folder or file).
-
-    Raises:
-        ValidationDataError: a name occurs twice, or a set has nothing to search with or among.
-        DatasetError: as ``training.data.load_dataset``.
-    """
-    datasets: dict[str, Dataset] = {}
-    for name, root in roots:
-        if name in datasets:
-            raise ValidationDataError(
-                f"the validation set {name!r} is given twice; give each name once"
-            )
-        dataset = load_dataset(name, root)
-        if not dataset.query or not dataset.gallery:
-            raise ValidationDataError(
-                f"the validation set {name!r} has {len(dataset.query)} queries and "
-                f"{len(dataset.gallery)} gallery samples; give one with a query-gallery split"
-            )
-        datasets[name] = dataset
-    return datasets
-
-
-def validation_samples(datasets: Mapping[str, Dataset]) -> Iterator[Sample]:
+def validation_samples(datasets: Collection[Dataset]) -> Iterator[Sample]:
     """Queries and gallery samples, the sets in turn and within a set its identities in turn.
 
     So the first few show many vehicles, and every set is among them.
     """
-    return _in_turn([_identities_in_turn(one) for one in datasets.values()])
+    return _in_turn([_identities_in_turn(one) for one in datasets])
 
 
 def _identities_in_turn(dataset: Dataset) -> Iterator[Sample]:
@@ -102,15 +92,34 @@ def embed_validation(
     }
 
 
+def by_role(
+    roles: Roles, reported: EmbeddedSets, halved: EmbeddedSets, calibration: EmbeddedSets
+) -> EmbeddedRoles:
+    """The embedded sets of each role, halved ones cut; see `EmbeddedRoles`."""
+    cut = {label: halves(one) for label, one in halved.items()}
+    fitted = {**calibration, **{label: fits for label, (fits, _) in cut.items()}}
+    measured = {**reported, **{label: rest for label, (_, rest) in cut.items()}}
+    whole = {label: one for label, one in halved.items() if not _has_choices(one)}
+    return EmbeddedRoles(
+        fitted if roles.separate else measured, measured, {**measured, **whole}, roles.separate
+    )
+
+
+def _has_choices(dataset: EmbeddedDataset) -> bool:
+    """Whether some sample has two modalities, so that weights or calibration can move a rank."""
+    present = dataset.query.mask.any(axis=0) | dataset.gallery.mask.any(axis=0)
+    return bool(present.sum() > 1)
+
+
 def mean_average_precisions(embedded: EmbeddedSets) -> dict[str, float]:
     """MAP of each set by cosine alone, with all the modalities that its pairs share."""
     return {name: evaluate(one, "shared").figures.map for name, one in embedded.items()}
 
 
-def validation_figures(embedded: EmbeddedSets, trained: TrainedIdentities) -> ValidationFigures:
+def validation_figures(embedded: EmbeddedRoles, trained: TrainedIdentities) -> ValidationFigures:
     """Fit the calibration, choose the policy that ``auto`` stands for, measure with both."""
-    calibration, not_calibrated = _calibration(embedded)
-    choice = choose_auto_policy(list(embedded.values()), calibration)
+    calibration, not_calibrated = _calibration(embedded.fitted)
+    choice = choose_auto_policy(list(embedded.fitted.values()), calibration)
     return ValidationFigures(
         metrics={
             name: {
@@ -123,13 +132,28 @@ def validation_figures(embedded: EmbeddedSets, trained: TrainedIdentities) -> Va
                     ).items()
                     if found is not None
                 },
+                "reliability": {}
+                if calibration is None
+                else {
+                    key: found.to_json()
+                    for key, found in measure_reliability(
+                        embedded.reported[name], calibration
+                    ).items()
+                },
+                "reliability_identities": _identities(embedded.reported[name]),
             }
-            for name, one in embedded.items()
+            for name, one in embedded.ranked.items()
         },
         calibration=calibration,
         not_calibrated=not_calibrated,
         auto_policy=choice,
+        calibrated_on={name: _identities(one) for name, one in embedded.fitted.items()},
     )
+
+
+def _identities(dataset: EmbeddedDataset) -> int:
+    sides = (dataset.query.labels.identity, dataset.gallery.labels.identity)
+    return len({identity for side in sides for identity in side if identity is not None})
 
 
 def seen_in_training(dataset: EmbeddedDataset, trained: Collection[str]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from export.auto_policy import CANDIDATES, choose_auto_policy, damage, missing_modalities
+from export.auto_policy import CANDIDATES, choose_auto_policy
 from training.embedded import EmbeddedDataset, EmbeddedSamples
 from vreid.metrics import Labels
 
@@ -18,19 +18,6 @@ def samples(identities: int, complete: bool = True) -> EmbeddedSamples:
 
 def dataset(complete: bool = True) -> EmbeddedDataset:
     return EmbeddedDataset("made up", samples(10, complete), samples(10), None)
-
-
-def test_half_of_the_samples_lose_one_or_two_modalities_in_equal_parts() -> None:
-    lost = missing_modalities(200, np.random.default_rng(0)).sum(axis=1)
-    assert np.bincount(lost, minlength=4).tolist() == [100, 50, 50, 0]
-
-
-def test_damage_depends_on_its_seed_alone_and_leaves_the_original() -> None:
-    original = dataset()
-    first, again, other = (damage(original, seed) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first.query.mask, again.query.mask)
-    assert (first.query.mask != other.query.mask).any()
-    assert original.query.mask.all()
 
 
 def test_the_policy_with_the_highest_map_is_chosen() -> None:

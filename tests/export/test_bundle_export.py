@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 from click.testing import CliRunner, Result
@@ -17,6 +18,7 @@ from export.bundle_export import Identity, write_checked_bundle
 from export.cli import describe, export
 from export.errors import OutputExistsError, ParityError, ValidationDataError
 from export.model_card import render_model_card
+from export.named_sets import Roles
 from export.parity import torch_embed
 from export.reference_images import ReferenceImages
 from export.tolerances import MIN_COSINE
@@ -43,7 +45,7 @@ def written(
         network,
         graphs,
         weights="compact",
-        datasets={} if tree is None else {"msvr310": load_dataset("msvr310", tree)},
+        roles=Roles({} if tree is None else {"msvr310": load_dataset("msvr310", tree)}),
         references=ReferenceImages(images, dict.fromkeys(MODALITIES, 0)),
         provenance={},
         trained={},
@@ -57,6 +59,7 @@ def test_the_command_writes_a_bundle_and_says_what(command: Result, bundle: Bund
         "tir.onnx",
         "manifest.json",
         "MODEL_CARD.md",
+        "reliability-msvr310.svg",
     }
     assert bundle.fingerprint in command.output
     assert "msvr310: mAP" in command.output
@@ -156,6 +159,57 @@ def test_compact_weights_make_another_smaller_model_with_the_same_answers(
     assert "Weights are stored compactly" in (small.path / "MODEL_CARD.md").read_text()
 
 
+def test_given_gains_are_part_of_the_network_files_and_recorded(
+    bundle: Bundle, network: CCNet, graphs: Graphs, images: Images, tmp_path: Path
+) -> None:
+    weighed = write_checked_bundle(
+        tmp_path / "weighed",
+        Identity("tested", "1", PREPROCESSING),
+        network,
+        graphs,
+        weights="float32",
+        roles=Roles(),
+        references=ReferenceImages(images, dict.fromkeys(MODALITIES, 0)),
+        provenance={},
+        trained={},
+        weighting=(1.0, 1.0, 0.5),
+    )
+    assert weighed.file(Modality.RGB).read_bytes() == bundle.file(Modality.RGB).read_bytes()
+    before, after = (
+        open_engine(one, "onnxruntime-cpu", threads=1).run(Modality.TIR, images[Modality.TIR][:3])
+        for one in (bundle, weighed)
+    )
+    np.testing.assert_allclose(after, before / 2, rtol=1e-4, atol=1e-5)
+    assert weighed.manifest.metrics["modality_weights"]["gains"] == {"rgb": 1, "nir": 1, "tir": 0.5}
+    assert "tir 0.5" in (weighed.path / "MODEL_CARD.md").read_text()
+
+
+def test_a_calibration_of_its_own_is_named_on_the_card_instead_of_the_note(
+    checkpoint: Path, tree: Path, tmp_path: Path
+) -> None:
+    other = write_msvr310(tmp_path / "other")
+    arguments = [str(checkpoint), "--out", str(tmp_path / "bundle"), "--modality-weights", "none"]
+    arguments += ["--validation", f"msvr310={tree}", "--calibration", f"street:msvr310={other}"]
+    result = CliRunner().invoke(export, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    manifest = Bundle.load(tmp_path / "bundle").manifest
+    assert manifest.metrics["validation_note"] is None
+    assert manifest.metrics["calibrated_on"] == {"street": 6}
+    assert set(manifest.metrics["validation"]) == {"msvr310"}
+    card = (tmp_path / "bundle" / "MODEL_CARD.md").read_text()
+    assert "in-sample" not in card
+    assert "Fitted on identities of their own: 6 of street" in card
+    assert "### msvr310, 6 identities" in card
+
+
+@pytest.mark.parametrize("weights", ["1,1", "1,1,0", "most"])
+def test_gains_that_are_none_are_a_usage_error(
+    checkpoint: Path, tmp_path: Path, weights: str
+) -> None:
+    arguments = [str(checkpoint), "--out", str(tmp_path / "b"), "--modality-weights", weights]
+    assert CliRunner().invoke(export, arguments).exit_code == 2
+
+
 def test_a_failed_check_writes_nothing(
     network: CCNet, graphs: Graphs, images: Images, tmp_path: Path
 ) -> None:
@@ -184,7 +238,7 @@ def test_a_check_that_fails_after_the_files_are_staged_writes_nothing_either(
             network,
             graphs,
             weights="float32",
-            datasets={"msvr310": dataset},
+            roles=Roles({"msvr310": dataset}),
             references=ReferenceImages(images, dict.fromkeys(MODALITIES, 0)),
             provenance={},
             trained={},

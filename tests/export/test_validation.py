@@ -8,8 +8,9 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from export.validation import validation_figures, validation_samples
-from training.calibrate import fit_calibration
+from export.named_sets import Roles
+from export.validation import EmbeddedRoles, by_role, validation_figures, validation_samples
+from training.calibration import fit_calibration
 from training.data import Dataset
 from training.embedded import EmbeddedDataset, EmbeddedSamples
 from training.errors import TrainingError
@@ -33,7 +34,7 @@ def test_the_first_samples_come_from_every_set_and_from_many_vehicles() -> None:
         "synthetic": dataset("synthetic", list("abcdefghijklmnopqrst"), MODALITIES),
         "photographs": dataset("photographs", list("vwxyz"), [Modality.RGB]),
     }
-    first = list(islice(validation_samples(datasets), 24))
+    first = list(islice(validation_samples(datasets.values()), 24))
     assert [one.name for one in first[:4]] == ["synthetic", "photographs"] * 2
     assert len({one.identity for one in first if one.name == "photographs"}) == 5
     assert len({one.identity for one in first if one.name == "synthetic"}) == 12
@@ -44,7 +45,7 @@ def test_every_sample_comes_once() -> None:
         "long": dataset("long", ["a", "b"], MODALITIES),
         "short": dataset("short", ["c"], MODALITIES),
     }
-    assert len(list(validation_samples(datasets))) == 12 + 6
+    assert len(list(validation_samples(datasets.values()))) == 12 + 6
 
 
 def embedded(identities: Sequence[str]) -> EmbeddedDataset:
@@ -64,6 +65,10 @@ def embedded(identities: Sequence[str]) -> EmbeddedDataset:
     return EmbeddedDataset("vehicles", query, gallery, None)
 
 
+def in_sample(sets: dict[str, EmbeddedDataset]) -> EmbeddedRoles:
+    return by_role(Roles(), sets, {}, {})
+
+
 def test_a_set_with_an_identity_that_training_saw_is_marked() -> None:
     sets = {"vehicles": embedded(["a", "b", "c"])}
     for trained, expected in [
@@ -71,7 +76,7 @@ def test_a_set_with_an_identity_that_training_saw_is_marked() -> None:
         ({"vehicles": {"x"}, "others": {"a", "b", "c"}}, False),
         ({}, False),
     ]:
-        figures = validation_figures(sets, trained)
+        figures = validation_figures(in_sample(sets), trained)
         assert figures.metrics["vehicles"]["seen_in_training"] is expected
 
 
@@ -79,13 +84,44 @@ def test_why_there_is_no_calibration_is_kept_in_the_words_of_the_failure() -> No
     few = [embedded(["a", "b"])]
     with pytest.raises(TrainingError) as failure:
         fit_calibration(few)
-    figures = validation_figures({"vehicles": few[0]}, {})
+    figures = validation_figures(in_sample({"vehicles": few[0]}), {})
     assert figures.calibration is None
     assert figures.not_calibrated == str(failure.value)
-    assert validation_figures({}, {}).not_calibrated == "no validation data was given"
+    assert validation_figures(in_sample({}), {}).not_calibrated == "no validation data was given"
 
 
 def test_with_a_calibration_there_is_no_reason_against_one() -> None:
-    figures = validation_figures({"vehicles": embedded([str(one) for one in range(30)])}, {})
+    sets = {"vehicles": embedded([str(one) for one in range(30)])}
+    figures = validation_figures(in_sample(sets), {})
     assert figures.calibration is not None
     assert figures.not_calibrated is None
+
+
+def test_what_calibrates_is_not_what_is_reported() -> None:
+    reported, other = embedded(["a", "b"]), embedded(["c", "d"])
+    roles = Roles(
+        reported={"x": dataset("x", ["a"], MODALITIES)}, calibration={"y": reported_set()}
+    )
+    found = by_role(roles, {"x": reported}, {}, {"y": other})
+    assert found.separate
+    assert (dict(found.fitted), dict(found.reported)) == ({"y": other}, {"x": reported})
+
+
+def reported_set() -> Dataset:
+    return dataset("y", ["c"], MODALITIES)
+
+
+@pytest.mark.parametrize("modalities", [1, 3])
+def test_a_halved_set_is_ranked_whole_only_where_nothing_fitted_can_move_a_rank(
+    modalities: int,
+) -> None:
+    whole = embedded([str(one) for one in range(41)])
+    for side in (whole.query, whole.gallery):
+        side.mask[:, modalities:] = False
+    roles = Roles(halved={"x": dataset("x", ["a"], MODALITIES)})
+    found = by_role(roles, {}, {"x": whole}, {})
+    fitted, reported = (
+        set(one["x"].query.labels.identity) for one in (found.fitted, found.reported)
+    )
+    assert (len(fitted), len(reported), fitted & reported) == (20, 21, set())
+    assert len(found.ranked["x"].query) == (41 if modalities == 1 else 21)
