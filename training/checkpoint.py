@@ -22,8 +22,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from training.config import TrainingConfig
-from training.errors import CheckpointError
-from training.model import CCNet
+from training.errors import CheckpointError, JointNetworkError
+from training.model import CCNet, Network, build_model
+from training.model.pretrained import NONE
 
 SCHEMA_VERSION = 1
 DIRECTORY = "checkpoint"
@@ -34,10 +35,17 @@ StateDict = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Position:
-    """Where the run goes on: the batch to take next."""
+    """Where the run goes on: the batch to take next.
+
+    Attributes:
+        epoch: number of complete epochs.
+        batch: of the present epoch, counted in each process.
+        takers: how many processes take batches of their own; 1 where they divide every batch.
+    """
 
     epoch: int = 0
     batch: int = 0
+    takers: int = 1
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,7 @@ class TrainingState:
         averaged_updates: how often the moving average was updated; None without one.
         precision: state of the loss scaler under 16-mixed, which only a GPU runs and no test does;
             empty under every other precision.
+        objective: what the objective learned itself, the centers of the center loss.
     """
 
     model: StateDict
@@ -92,12 +101,30 @@ class TrainingState:
     random: Tensor
     averaged_updates: int | None
     precision: dict[str, Any] = field(default_factory=dict)
+    objective: StateDict = field(default_factory=dict)
 
 
 def save_checkpoint(
     run: Path, description: CheckpointDescription, evaluated: StateDict, state: TrainingState
 ) -> Path:
-    """Writes a checkpoint into a run's directory; a crash leaves the former one or this one."""
+    """Writes a checkpoint into a run's directory; a crash leaves the former one or this one.
+
+    Raises:
+        CheckpointError: it cannot be written; the former one is as it was.
+    """
+    try:
+        return _write_checkpoint(run, description, evaluated, state)
+    except (OSError, RuntimeError, SafetensorError) as error:  # torch.save wraps what the disk says
+        shutil.rmtree(run / f"{DIRECTORY}.new", ignore_errors=True)
+        raise CheckpointError(
+            f"no checkpoint can be written to {run} ({str(error).splitlines()[0]}); make room "
+            "there and go on with --resume from the one before, which is whole"
+        ) from error
+
+
+def _write_checkpoint(
+    run: Path, description: CheckpointDescription, evaluated: StateDict, state: TrainingState
+) -> Path:
     final, previous, new = (run / f"{DIRECTORY}{end}" for end in ("", ".previous", ".new"))
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
@@ -186,8 +213,8 @@ def read_state(checkpoint: Path) -> TrainingState:
         ) from error
 
 
-def load_model(path: Path) -> tuple[CCNet, TrainingConfig]:
-    """Loads the model of a checkpoint, in evaluation mode, with its configuration.
+def load_model(path: Path) -> tuple[Network, TrainingConfig]:
+    """Loads the network of a checkpoint, in evaluation mode, with its configuration.
 
     Args:
         path: a run, its checkpoint directory, or the model.safetensors in it.
@@ -197,15 +224,33 @@ def load_model(path: Path) -> tuple[CCNet, TrainingConfig]:
     """
     checkpoint = find_checkpoint(path)
     description = read_description(checkpoint)
-    settings = description.config.model
-    model = CCNet(settings.backbone, len(description.identities), settings.normalisation)
+    config = description.config
+    settings = config.model.model_copy(update={"pretrained": NONE})
+    size = config.preprocessing
+    model = build_model(settings, len(description.identities), (size.height, size.width))
     try:
         model.load_state_dict(read_weights(checkpoint))
     except RuntimeError as error:
         raise CheckpointError(
             f"{checkpoint}: the weights are not those of its configuration ({error})"
         ) from error
-    return model.eval(), description.config
+    return model.eval(), config
+
+
+def load_ccnet(path: Path) -> tuple[CCNet, TrainingConfig]:
+    """As `load_model`, for what needs a branch of each modality: the export.
+
+    Raises:
+        JointNetworkError: the network computes modalities together.
+    """
+    model, config = load_model(path)
+    if not isinstance(model, CCNet):
+        raise JointNetworkError(
+            f"{path} holds the architecture {config.model.architecture}, which computes a sample's "
+            "modalities together: it can be trained and evaluated, not exported; export a run of "
+            "the architecture ccnet"
+        )
+    return model, config
 
 
 def _to_json(description: CheckpointDescription) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Training configurations: TOML files, checked strictly."""
 
 import json
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 from typing import Any, Literal, Self
@@ -10,8 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from training.data.augmentation import Augmentation
 from training.losses import ObjectiveWeights
+from training.model.build import Architecture
 from training.model.normalisation import MiddleNormalisation
 from training.model.pretrained import HUB, NONE, PACKAGE
+from training.model.vision_transformer import TokenPooling
+from training.recipe_file import read_recipe
 from vreid.errors import ConfigurationError
 from vreid.modality import MODALITIES
 from vreid.preprocessing import Normalisation, Preprocessing
@@ -25,11 +27,24 @@ class _Section(BaseModel):
 
 
 class ModelConfig(_Section):
-    """What is trained; `pretrained` is none, hub, package or the path of a weights file."""
+    """What is trained.
 
+    Attributes:
+        architecture: ccnet has one branch per modality; hamnet and pfnet compute them together.
+        backbone: a name in `training.model.backbones.BACKBONES`.
+        normalisation: the unit in the middle of each backbone.
+        pretrained: none, hub, package or the path of a weights file.
+        pooling: what of a vision transformer's tokens is a branch's feature; other backbones'
+            maps are averaged.
+        drop_path: share of residual blocks skipped in training, growing to this in the last one.
+    """
+
+    architecture: Architecture = "ccnet"
     backbone: str = "resnet50"
     normalisation: MiddleNormalisation = "alnu"
     pretrained: str = NONE
+    pooling: TokenPooling = "class"
+    drop_path: float = Field(default=0.0, ge=0, lt=1)
 
 
 class PreprocessingConfig(_Section):
@@ -72,12 +87,24 @@ class SourceConfig(_Section):
 
 
 class OptimiserConfig(_Section):
-    """Adam adds the weight decay to the gradient, AdamW keeps it apart."""
+    """How weights are changed.
+
+    Attributes:
+        kind: adam adds the weight decay to the gradient, adamw keeps it apart.
+        learning_rate: of the heads, and of the backbones where the factors below are 1.
+        weight_decay: of all weights.
+        gradient_clip: longest gradient; none when absent.
+        backbone_factor: of the backbones' learning rate: a pretrained one wants a lower rate than
+            heads that start at random.
+        layer_decay: factor from each layer of a backbone to the one before it.
+    """
 
     kind: Literal["adam", "adamw"] = "adam"
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(default=5e-4, ge=0)
     gradient_clip: float | None = Field(default=None, gt=0)
+    backbone_factor: float = Field(default=1.0, gt=0)
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
 
 
 class ScheduleConfig(_Section):
@@ -85,14 +112,16 @@ class ScheduleConfig(_Section):
 
     "multistep": linear warm-up from `warmup_factor` over `warmup_epochs`, then times `decay` at
     each milestone. "one_cycle": half a cosine up over the first `warmup_epochs`, half a cosine down
-    to nearly nothing over the rest.
+    to nearly nothing over the rest. "cosine": linear warm-up from `warmup_factor`, step by step,
+    then half a cosine down to `end_factor` over the rest.
     """
 
-    kind: Literal["multistep", "one_cycle"] = "multistep"
+    kind: Literal["multistep", "one_cycle", "cosine"] = "multistep"
     warmup_epochs: float = Field(default=10, ge=0)
     warmup_factor: float = Field(default=0.01, gt=0, le=1)
     milestones: tuple[float, ...] = ()
     decay: float = Field(default=0.1, gt=0, le=1)
+    end_factor: float = Field(default=0.0, ge=0, le=1)
 
 
 class ComputeConfig(_Section):
@@ -101,6 +130,22 @@ class ComputeConfig(_Section):
     Attributes:
         accelerator, devices, strategy, precision: as Lightning Fabric takes them.
         loader_workers: processes that augment images; 0 for none.
+        image_cache: where decoded images are kept: "memory"; "disk", one mapped file per source;
+            "none", decoded at every draw; "auto", memory up to `image_cache_mib`, disk beyond it.
+        image_cache_mib: the most that "auto" keeps in memory, in MiB, of each process.
+        image_cache_folder: of "disk"; `decoded` in the run's directory when absent. Runs that share
+            it share the files.
+        on_bad_image: what an image does that cannot be read: "stop" ends the run, "skip" leaves its
+            sample out, warns and writes its name to `bad_images.txt` in the run's directory.
+        batch_split: with several devices, "identities" divides the identities of every batch among
+            them, so that the result does not depend on their number; "batches" gives each device
+            whole batches of its own, so that a step sees as many more samples.
+        sync_batch_norm: whether devices share batch statistics under "identities".
+        channels_last: memory layout in which convolutions run faster.
+        compile: compile the branches with torch.compile.
+        gradient_checkpointing: compute activations again in the backward pass, to save memory.
+        deterministic: refuse operations whose result may differ from run to run on a GPU.
+        tf32: let a GPU multiply float32 with 10 bits of mantissa.
     """
 
     accelerator: str = "auto"
@@ -108,6 +153,29 @@ class ComputeConfig(_Section):
     strategy: str = "auto"
     precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
     loader_workers: int = Field(default=1, ge=0)
+    image_cache: Literal["auto", "memory", "disk", "none"] = "auto"
+    image_cache_mib: int = Field(default=4096, ge=1)
+    image_cache_folder: Path | None = None
+    on_bad_image: Literal["stop", "skip"] = "stop"
+    batch_split: Literal["identities", "batches"] = "identities"
+    sync_batch_norm: bool = True
+    channels_last: bool = True
+    compile: bool = False
+    gradient_checkpointing: bool = False
+    deterministic: bool = False
+    tf32: bool = True
+
+
+class ValidationConfig(_Section):
+    """Measuring during training; decides which checkpoint is kept as best, not how it is trained.
+
+    Attributes:
+        every: epochs between two measurements; 0 for none.
+        source: whose query and gallery; the first source when absent.
+    """
+
+    every: int = Field(default=0, ge=0)
+    source: str | None = None
 
 
 class TrainingConfig(_Section):
@@ -118,7 +186,7 @@ class TrainingConfig(_Section):
         sources: data sets by a name of the run's own, without a slash; the first one's epoch is
             the run's epoch.
         ema_decay: of the moving average of weights that is evaluated and exported; none when
-            absent.
+            absent or 0.
     """
 
     name: str
@@ -131,12 +199,18 @@ class TrainingConfig(_Section):
     objective: ObjectiveWeights = ObjectiveWeights()
     optimiser: OptimiserConfig
     schedule: ScheduleConfig = ScheduleConfig()
-    ema_decay: float | None = Field(default=None, gt=0, lt=1)
+    ema_decay: float | None = Field(default=None, ge=0, lt=1)
+    validation: ValidationConfig = ValidationConfig()
     compute: ComputeConfig = ComputeConfig()
 
     @model_validator(mode="after")
     def _names_what_exists(self) -> Self:
         self.preprocessing.build()
+        if self.validation.source not in (None, *self.sources):
+            raise ValueError(
+                f"validation.source {self.validation.source!r} is no source; "
+                f"use one of {', '.join(self.sources)}"
+            )
         return self
 
     @field_validator("sources")
@@ -161,6 +235,7 @@ class TrainingConfig(_Section):
                 source["split"] = PurePath(source["split"]).name
         if self.model.pretrained not in (NONE, HUB, PACKAGE):
             document["model"]["pretrained"] = PurePath(self.model.pretrained).name
+        document["compute"]["image_cache_folder"] = None
         return document
 
     @classmethod
@@ -178,40 +253,17 @@ class TrainingConfig(_Section):
 
 
 def read_config(path: Path, changes: Iterable[str] = ()) -> TrainingConfig:
-    """Reads a TOML configuration.
+    """Reads a TOML configuration; it may extend another, see `training.recipe_file.read_recipe`.
 
     Args:
         path: the file.
         changes: "section.key=value" each, the value in TOML or a bare word.
 
     Raises:
-        ConfigurationError: the file cannot be read or is not a valid configuration.
+        ConfigurationError: the file, or one it extends, cannot be read, or they make no valid
+            configuration together.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(
-            f"{path} cannot be read as TOML ({error}); see training/configs for examples"
-        ) from error
-    for change in changes:
-        _apply(document, change)
-    return TrainingConfig.from_json(document, str(path))
-
-
-def _apply(document: dict[str, Any], change: str) -> None:
-    key, equals, text = change.partition("=")
-    if not equals:
-        raise ConfigurationError(f"{change!r} changes nothing; write section.key=value")
-    *sections, last = key.strip().split(".")
-    section: Any = document
-    for name in sections:
-        section = section.setdefault(name, {})
-        if not isinstance(section, dict):
-            raise ConfigurationError(f"{change!r}: {name} is a value, not a section")
-    try:
-        section[last] = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        section[last] = text
+    return TrainingConfig.from_json(read_recipe(path, changes), str(path))
 
 
 def _sentences(error: ValidationError) -> str:

@@ -1,8 +1,10 @@
 """From the configured sources to batches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -11,12 +13,24 @@ from torch.utils.data import DataLoader
 
 from training.config import SourceConfig, TrainingConfig
 from training.data import load_dataset
+from training.data.decoded_file import decode_into_file
+from training.data.decoded_images import (
+    BadImage,
+    Concatenated,
+    DecodedAnew,
+    DecodedImages,
+    decode_in_memory,
+    decoded_bytes,
+)
 from training.data.sampler import BatchShape, MixedSampler
-from training.data.training_images import Batch, TrainingImages, TrainingItem, collate
+from training.data.training_images import TrainingImages, TrainingItem, collate
 from training.interruption import ignore_interrupts
 from training.losses import label_space_of
+from training.parallel.processes import Processes
 from vreid.errors import ConfigurationError, DatasetError
 from vreid.sample import Sample
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -37,8 +51,15 @@ class TrainingSamples:
 
     def labels_by_source(self) -> list[Sequence[int]]:
         """The labels, cut into sources."""
+        return self._cut(self.labels)
+
+    def by_source(self) -> list[Sequence[Sample]]:
+        """The samples, cut into sources."""
+        return self._cut(self.samples)
+
+    def _cut(self, values: Sequence[T]) -> list[Sequence[T]]:
         ends = np.cumsum(self.sizes).tolist()
-        return [self.labels[end - size : end] for end, size in zip(ends, self.sizes, strict=True)]
+        return [values[end - size : end] for end, size in zip(ends, self.sizes, strict=True)]
 
     def label_space(self) -> Tensor:
         """(3, identities) bool: which identities occur in which modality."""
@@ -95,28 +116,95 @@ def load_training_samples(sources: Mapping[str, SourceConfig]) -> TrainingSample
 
 
 def make_sampler(
-    config: TrainingConfig, samples: TrainingSamples, rank: int = 0, replicas: int = 1
+    config: TrainingConfig, samples: TrainingSamples, processes: Processes
 ) -> MixedSampler:
-    """The sampler of a configuration's batches."""
+    """The sampler of this process's batches.
+
+    Raises:
+        ConfigurationError: a source has too few identities for its part of a batch, or a batch too
+            few for the processes that divide it.
+    """
     shapes = [
         BatchShape(source.identities_per_batch, source.samples_per_identity)
         for source in config.sources.values()
     ]
     return MixedSampler(
-        samples.labels_by_source(), shapes, config.seed, rank=rank, replicas=replicas
+        samples.labels_by_source(),
+        shapes,
+        config.seed,
+        rank=processes.rank,
+        replicas=processes.count,
+        divided=config.compute.batch_split == "identities",
     )
 
 
+def decode_sources(
+    config: TrainingConfig,
+    samples: TrainingSamples,
+    directory: Path,
+    processes: Processes,
+    progress: Callable[[], None],
+    first_on_machine: bool = True,
+) -> DecodedImages:
+    """Decodes the images and keeps them where the configuration says.
+
+    Args:
+        config: of the run.
+        samples: of all sources.
+        directory: of the run.
+        processes: of the run; all call this at once.
+        progress: called between samples; what it raises ends the work.
+        first_on_machine: whether this process is the one of its machine that writes files.
+
+    Raises:
+        ImageCacheError: the file of decoded images cannot be written or read.
+    """
+    compute, preprocessing = config.compute, config.preprocessing.build()
+    kept = compute.image_cache
+    if kept == "auto":
+        bound = compute.image_cache_mib << 20
+        kept = "memory" if decoded_bytes(samples.samples, preprocessing) <= bound else "disk"
+    folder = compute.image_cache_folder or directory / "decoded"
+    show = processes.rank == 0
+
+    def decode(source: Sequence[Sample]) -> DecodedImages:
+        if kept == "none":
+            return DecodedAnew(source, preprocessing)
+        if kept == "memory":
+            return decode_in_memory(source, preprocessing, progress, show)
+        return decode_into_file(source, preprocessing, folder, progress, show)
+
+    with processes.together():
+        if kept == "disk" and first_on_machine:
+            # The others find the file complete when their turn comes.
+            for source in samples.by_source():
+                decode(source)
+    with processes.together():
+        parts = [decode(source) for source in samples.by_source()]
+    return Concatenated(parts, samples.sizes)
+
+
 def make_loader(
-    config: TrainingConfig, samples: TrainingSamples, sampler: MixedSampler
-) -> DataLoader[TrainingItem]:
-    """A loader of `Batch`; decodes every image at once."""
+    config: TrainingConfig,
+    samples: TrainingSamples,
+    sampler: MixedSampler,
+    decoded: DecodedImages | None = None,
+) -> DataLoader[TrainingItem | BadImage]:
+    """A loader of `Batch`.
+
+    Args:
+        config: of the run.
+        samples: of all sources.
+        sampler: of the batches.
+        decoded: the samples' pixels; decoded anew at every draw when None.
+    """
     images = TrainingImages(
         samples.samples,
         samples.labels,
         config.preprocessing.build(),
         config.augmentation,
         config.seed,
+        decoded,
     )
     workers = config.compute.loader_workers
     return DataLoader(
@@ -132,4 +220,16 @@ def make_loader(
     )
 
 
-__all__ = ["Batch", "TrainingSamples", "load_training_samples", "make_loader", "make_sampler"]
+@contextmanager
+def ending_workers(loader: DataLoader[TrainingItem | BadImage]) -> Iterator[None]:
+    """Ends the loader's workers with the block, however it ends.
+
+    They outlive SIGTERM, by which Python would end them when the process exits: it would wait for
+    ever. While an error is on its way nothing else lets go of the loader.
+    """
+    try:
+        yield
+    finally:
+        workers = getattr(loader, "_iterator", None)
+        if hasattr(workers, "_shutdown_workers"):
+            workers._shutdown_workers()

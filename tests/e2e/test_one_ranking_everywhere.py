@@ -1,4 +1,4 @@
-"""HTTP, `vreid.scoring` in this process, and `training.evaluate` rank alike, to the last rank.
+"""HTTP, `vreid.scoring` in this process, and `training.evaluation` rank alike, to the last rank.
 
 The gallery is half indexed offline and half enrolled over HTTP, and its samples lack modalities in
 every way there is; every non-empty subset of modalities asks, by every policy. On a tiny bundle
@@ -22,7 +22,7 @@ from tests.e2e.processes import ServiceProcess, serving, vreid
 from tests.service.vehicles import picture
 from training.data import Dataset
 from training.embedded import EmbeddedDataset, embed_dataset
-from training.evaluate import evaluate, modality_subsets
+from training.evaluation import evaluate, modality_subsets
 from vreid.bundle import Bundle
 from vreid.embedding import embed_samples
 from vreid.engines import open_engine
@@ -155,7 +155,7 @@ def rank_in_process(ranked: Ranked, subset: Sequence[Modality], policy: str) -> 
 def assert_evaluated_alike(
     ranked: Ranked, subset: Sequence[Modality], policy: str, rankings: Sequence[Sequence[str]]
 ) -> None:
-    """The figures of `training.evaluate` are those of the service's rankings."""
+    """The figures of `training.evaluation` are those of the service's rankings."""
     manifest = ranked.bundle.manifest
     query = ranked.embedded.query.restricted(subset)
     dataset = EmbeddedDataset("ranked", query, ranked.embedded.gallery, None)

@@ -82,11 +82,13 @@ class MixedSampler(Sampler[list[Draw]]):
         shapes: of each source, P and K.
         seed: of all draws.
         leading: which source's epoch counts.
-        rank, replicas: this process among those that train together; each takes every
-            `replicas`-th batch.
+        rank, replicas: this process among those that train together.
+        divided: whether processes divide the identities of every batch among themselves; else each
+            takes every `replicas`-th batch whole.
 
     Raises:
-        ConfigurationError: a source has fewer than P identities.
+        ConfigurationError: a source has fewer than P identities, or P is less than the number of
+            processes that divide them.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class MixedSampler(Sampler[list[Draw]]):
         leading: int = 0,
         rank: int = 0,
         replicas: int = 1,
+        divided: bool = False,
     ) -> None:
         for source, (given, shape) in enumerate(zip(labels, shapes, strict=True)):
             if len(set(given)) < shape.identities:
@@ -104,11 +107,18 @@ class MixedSampler(Sampler[list[Draw]]):
                     f"source {source} has {len(set(given))} training identities, fewer than the "
                     f"{shape.identities} of a batch; lower identities_per_batch"
                 )
+            if divided and shape.identities < replicas:
+                raise ConfigurationError(
+                    f"source {source} has {shape.identities} identities per batch, fewer than the "
+                    f"{replicas} processes that divide them; use fewer devices or raise "
+                    "identities_per_batch"
+                )
         self.labels = labels
         self.shapes = shapes
         self.seed = seed
         self.leading = leading
         self.rank, self.replicas = rank, replicas
+        self.divided = divided
         self.offsets = np.cumsum([0, *(len(given) for given in labels)]).tolist()
         self._epoch, self._first = 0, 0
 
@@ -118,23 +128,45 @@ class MixedSampler(Sampler[list[Draw]]):
 
     def epoch_batches(self, epoch: int) -> list[list[int]]:
         """This process's batches of an epoch, as sample numbers; equally many in each process."""
-        length = len(self._source_batches(self.leading, epoch, 0))
-        parts = [self._exactly(source, epoch, length) for source in range(len(self.labels))]
-        batches = [[row for part in batch for row in part] for batch in zip(*parts, strict=True)]
-        return batches[self.rank : length - length % self.replicas : self.replicas]
+        return [[draw.sample for draw in batch] for batch in self._own_batches(epoch)]
 
     def __iter__(self) -> Iterator[list[Draw]]:
         """Yields the batches of the chosen epoch."""
-        epoch = self._epoch
-        batches = self.epoch_batches(epoch)
+        yield from self._own_batches(self._epoch)[self._first :]
+
+    def _own_batches(self, epoch: int) -> list[list[Draw]]:
+        batches = self._whole_batches(epoch)
+        if self.divided:
+            places = self._own_places()
+            return [[batch[place] for place in places] for batch in batches]
+        return batches[self.rank : len(batches) - len(batches) % self.replicas : self.replicas]
+
+    def _own_places(self) -> list[int]:
+        """Where this process's identities stand in every batch."""
+        places, first = [], 0
+        for shape in self.shapes:
+            rows = np.arange(first, first + shape.identities * shape.samples)
+            identities = np.array_split(rows.reshape(-1, shape.samples), self.replicas)
+            places += identities[self.rank].reshape(-1).tolist()
+            first += len(rows)
+        return places
+
+    def _whole_batches(self, epoch: int) -> list[list[Draw]]:
+        """The batches of an epoch before processes share them."""
+        length = len(self._source_batches(self.leading, epoch, 0))
+        parts = [self._exactly(source, epoch, length) for source in range(len(self.labels))]
         size = sum(shape.identities * shape.samples for shape in self.shapes)
-        for number in range(self._first, len(batches)):
-            first = (number * self.replicas + self.rank) * size
-            yield [Draw(row, epoch, first + place) for place, row in enumerate(batches[number])]
+        return [
+            [
+                Draw(row, epoch, number * size + place)
+                for place, row in enumerate(row for part in batch for row in part)
+            ]
+            for number, batch in enumerate(zip(*parts, strict=True))
+        ]
 
     def __len__(self) -> int:
         """Batches in the chosen epoch, those left out not counted."""
-        return len(self.epoch_batches(self._epoch)) - self._first
+        return len(self._own_batches(self._epoch)) - self._first
 
     def _exactly(self, source: int, epoch: int, length: int) -> list[list[int]]:
         batches: list[list[int]] = []

@@ -1,8 +1,6 @@
-"""Training samples as tensors: decoded once, augmented at every draw."""
+"""Training samples as tensors, augmented at every draw."""
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,13 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
-from tqdm import tqdm
 
-from training.data.augmentation import Augmentation, Pixels
+from training.data.augmentation import Augmentation
+from training.data.decoded_images import BadImage, DecodedAnew, DecodedImages
 from training.data.sampler import Draw
-from vreid.decoding import decode_image
-from vreid.modality import MODALITIES, Modality
-from vreid.preprocessing import Preprocessing, normalise, render, resize
+from training.errors import TrainingImageError
+from vreid.modality import MODALITIES
+from vreid.preprocessing import Preprocessing, normalise
 from vreid.sample import Sample
 
 
@@ -37,20 +35,22 @@ class Batch(NamedTuple):
         mask: (B, 3) bool.
         labels: (B,) identity numbers.
         samples: (B,) numbers of the samples, to name them in messages.
+        bad: images that could not be decoded; their samples are not among the B.
     """
 
     images: Tensor
     mask: Tensor
     labels: Tensor
     samples: Tensor
+    bad: tuple[BadImage, ...] = ()
 
 
-class TrainingImages(TorchDataset[TrainingItem]):
+class TrainingImages(TorchDataset[TrainingItem | BadImage]):
     """Samples with their identity numbers, indexed by `Draw`.
 
-    Images are decoded, rendered and resized once and kept in memory as 8-bit pixels: about 110 kB
-    each at 192 x 192. What a draw looks like depends on seed and draw alone, not on which process
-    prepares it.
+    What a draw looks like depends on seed and draw alone, not on which process prepares it or on
+    how images are kept. A sample that cannot be decoded is given as a value, not raised: a value
+    passes from a loader's worker as it is, an exception as the text of a traceback.
 
     Args:
         samples: all of them.
@@ -58,6 +58,7 @@ class TrainingImages(TorchDataset[TrainingItem]):
         preprocessing: the model's.
         augmentation: of every draw.
         seed: of the augmentation.
+        decoded: the samples' pixels; decoded anew at every draw when None.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class TrainingImages(TorchDataset[TrainingItem]):
         preprocessing: Preprocessing,
         augmentation: Augmentation,
         seed: int,
+        decoded: DecodedImages | None = None,
     ) -> None:
         self.samples = samples
         self.labels = labels
@@ -77,16 +79,20 @@ class TrainingImages(TorchDataset[TrainingItem]):
             modality: _mean_colour(normalisation.mean)
             for modality, normalisation in preprocessing.normalisation.items()
         }
-        self._pixels = _decode_all(samples, preprocessing)
+        self._decoded = DecodedAnew(samples, preprocessing) if decoded is None else decoded
 
     def __len__(self) -> int:
         """Number of samples."""
         return len(self.samples)
 
-    def __getitem__(self, draw: Draw) -> TrainingItem:
+    def __getitem__(self, draw: Draw) -> TrainingItem | BadImage:
         """Augments and normalises one sample."""
+        try:
+            decoded = self._decoded[draw.sample]
+        except TrainingImageError as error:
+            return BadImage(error.file, error.reason)
         generator = np.random.default_rng((self.seed, draw.epoch, draw.position))
-        augmented = self.augmentation(self._pixels[draw.sample], self._fill, generator)
+        augmented = self.augmentation(decoded, self._fill, generator)
         size = (self.preprocessing.height, self.preprocessing.width)
         images = np.zeros((len(MODALITIES), 3, *size), dtype=np.float32)
         mask = np.zeros(len(MODALITIES), dtype=np.bool_)
@@ -96,33 +102,20 @@ class TrainingImages(TorchDataset[TrainingItem]):
         return TrainingItem(images, mask, self.labels[draw.sample], draw.sample)
 
 
-def collate(items: Sequence[TrainingItem]) -> Batch:
-    """Stacks items to a batch."""
+def collate(items: Sequence[TrainingItem | BadImage]) -> Batch:
+    """Stacks items to a batch; bad images stand beside it."""
+    bad = tuple(item for item in items if isinstance(item, BadImage))
+    good = [item for item in items if isinstance(item, TrainingItem)]
+    if not good:
+        nothing = torch.zeros(0)
+        return Batch(nothing, nothing, nothing, nothing, bad)
     return Batch(
-        images=torch.from_numpy(np.stack([item.images for item in items])),
-        mask=torch.from_numpy(np.stack([item.mask for item in items])),
-        labels=torch.tensor([item.label for item in items]),
-        samples=torch.tensor([item.sample for item in items]),
+        images=torch.from_numpy(np.stack([item.images for item in good])),
+        mask=torch.from_numpy(np.stack([item.mask for item in good])),
+        labels=torch.tensor([item.label for item in good]),
+        samples=torch.tensor([item.sample for item in good]),
+        bad=bad,
     )
-
-
-def _decode_all(
-    samples: Sequence[Sample], preprocessing: Preprocessing
-) -> list[Mapping[Modality, Pixels]]:
-    decode = partial(_network_pixels, preprocessing=preprocessing)
-    with ThreadPoolExecutor() as pool:
-        decoded = pool.map(decode, samples)
-        return list(tqdm(decoded, "decoding", len(samples), unit="sample", disable=None))
-
-
-def _network_pixels(sample: Sample, preprocessing: Preprocessing) -> Mapping[Modality, Pixels]:
-    """What the network sees of a sample, before normalisation: (H, W, 3) per modality."""
-    return {
-        modality: resize(
-            render(decode_image(sample.read(modality)), modality, preprocessing), preprocessing
-        )
-        for modality in sample.images
-    }
 
 
 def _mean_colour(mean: tuple[float, float, float]) -> tuple[int, int, int]:

@@ -4,8 +4,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
-from training.data.sampler import BatchShape, MixedSampler, identity_batches
+from training.data.sampler import BatchShape, Draw, MixedSampler, identity_batches
 from vreid.errors import ConfigurationError
 
 # Identity -> number of samples: more than K, exactly K, fewer than K.
@@ -46,11 +48,10 @@ def test_an_epoch_ends_when_fewer_than_p_identities_have_groups_left() -> None:
     assert {len(batches(seed)) for seed in range(30)} <= {2, 3}
 
 
-def sampler(leading: int = 0, **arguments: int) -> MixedSampler:
+def sampler(leading: int = 0, rank: int = 0, replicas: int = 1) -> MixedSampler:
     other = [0] * 3 + [1] * 3
-    return MixedSampler(
-        [LABELS, other], [SHAPE, BatchShape(2, 3)], seed=4, leading=leading, **arguments
-    )
+    shapes = [SHAPE, BatchShape(2, 3)]
+    return MixedSampler([LABELS, other], shapes, 4, leading, rank, replicas)
 
 
 def test_every_batch_holds_the_part_of_each_source() -> None:
@@ -103,3 +104,33 @@ def test_processes_share_the_batches_of_an_epoch() -> None:
 def test_a_source_with_too_few_identities_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="identities_per_batch"):
         MixedSampler([[0, 0, 1, 1]], [BatchShape(3, 2)], seed=0)
+
+
+@given(
+    identities=st.integers(2, 7),
+    samples=st.integers(1, 4),
+    replicas=st.integers(1, 7),
+    seed=st.integers(0, 9),
+)
+def test_processes_divide_every_batch_by_whole_identities(
+    identities: int, samples: int, replicas: int, seed: int
+) -> None:
+    labels = [label for label in range(9) for _ in range(5)]
+    shape = BatchShape(identities, samples)
+    assume(replicas <= identities)
+
+    def part(rank: int, count: int) -> list[list[Draw]]:
+        return list(MixedSampler([labels], [shape], seed, rank=rank, replicas=count, divided=True))
+
+    parts = [part(rank, replicas) for rank in range(replicas)]
+    for batches_of_all, whole in zip(zip(*parts, strict=True), part(0, 1), strict=True):
+        # Same draws, so same samples and same augmentation, whatever the number of processes.
+        assert sorted(draw for batch in batches_of_all for draw in batch) == sorted(whole)
+        for batch in batches_of_all:
+            counts = Counter(labels[draw.sample] for draw in batch)
+            assert set(counts.values()) == {samples}
+
+
+def test_more_processes_than_identities_in_a_batch_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="fewer devices"):
+        MixedSampler([LABELS], [SHAPE], seed=0, replicas=3, divided=True)

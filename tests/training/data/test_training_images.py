@@ -8,7 +8,7 @@ import torch
 from tests.training.images import write_image
 from training.data.augmentation import Augmentation
 from training.data.sampler import Draw
-from training.data.training_images import TrainingImages, collate
+from training.data.training_images import TrainingImages, TrainingItem, collate
 from vreid.decoding import decode_image
 from vreid.modality import Modality
 from vreid.preprocessing import Preprocessing, preprocess
@@ -27,8 +27,14 @@ def images(folder: Path, augmentation: Augmentation) -> TrainingImages:
     return TrainingImages(samples, [4, 7], PREPROCESSING, augmentation, seed=3)
 
 
+def item_of(loaded: TrainingImages, draw: Draw) -> TrainingItem:
+    item = loaded[draw]
+    assert isinstance(item, TrainingItem)
+    return item
+
+
 def test_without_augmentation_it_is_the_one_preprocessing(tmp_path: Path) -> None:
-    item = images(tmp_path, Augmentation())[Draw(0, 0, 0)]
+    item = item_of(images(tmp_path, Augmentation()), Draw(0, 0, 0))
     for modality, name in ((Modality.RGB, "a.png"), (Modality.TIR, "b.png")):
         pixels = decode_image((tmp_path / name).read_bytes())
         expected = preprocess(pixels, modality, PREPROCESSING)
@@ -36,7 +42,7 @@ def test_without_augmentation_it_is_the_one_preprocessing(tmp_path: Path) -> Non
 
 
 def test_missing_modalities_are_masked_and_zero(tmp_path: Path) -> None:
-    item = images(tmp_path, Augmentation())[Draw(1, 0, 0)]
+    item = item_of(images(tmp_path, Augmentation()), Draw(1, 0, 0))
     assert item.mask.tolist() == [False, True, False]
     assert not item.images[[0, 2]].any()
 
@@ -45,9 +51,9 @@ def test_what_a_draw_looks_like_depends_on_seed_and_draw_alone(tmp_path: Path) -
     augmentation = Augmentation(flip=0.5, padding=4, erasing=0.5)
     first, second = images(tmp_path, augmentation), images(tmp_path, augmentation)
     first[Draw(1, 0, 5)]
-    same = first[Draw(0, 2, 9)], second[Draw(0, 2, 9)]
+    same = item_of(first, Draw(0, 2, 9)), item_of(second, Draw(0, 2, 9))
     np.testing.assert_array_equal(same[0].images, same[1].images)
-    assert not np.array_equal(same[0].images, first[Draw(0, 2, 10)].images)
+    assert not np.array_equal(same[0].images, item_of(first, Draw(0, 2, 10)).images)
 
 
 def test_a_batch_stacks_images_masks_labels_and_numbers(tmp_path: Path) -> None:
@@ -58,3 +64,14 @@ def test_a_batch_stacks_images_masks_labels_and_numbers(tmp_path: Path) -> None:
     assert batch.mask.tolist() == [[False, True, False], [True, False, True]]
     assert batch.labels.tolist() == [7, 4]
     assert batch.samples.tolist() == [1, 0]
+
+
+def test_a_sample_that_cannot_be_decoded_stands_beside_the_batch(tmp_path: Path) -> None:
+    loaded = images(tmp_path, Augmentation())
+    (tmp_path / "a.png").unlink()
+    batch = collate([loaded[Draw(0, 0, 0)], loaded[Draw(1, 0, 1)]])
+    assert batch.samples.tolist() == [1]
+    assert [bad.file for bad in batch.bad] == [str(tmp_path / "a.png")]
+    nothing = collate([loaded[Draw(0, 0, 0)]])
+    assert len(nothing.labels) == 0
+    assert len(nothing.bad) == 1

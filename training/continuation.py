@@ -1,0 +1,175 @@
+"""A run's checkpoints: written, gone on from, or taken as another run's first weights."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from training.checkpoint import (
+    MODEL,
+    CheckpointDescription,
+    Position,
+    StartingPoint,
+    TrainingState,
+    find_checkpoint,
+    read_description,
+    read_state,
+    read_weights,
+    save_checkpoint,
+)
+from training.config import TrainingConfig
+from training.errors import CheckpointError
+from training.run import Run
+from vreid.bundle import file_sha256
+
+
+def resumed_checkpoint(config: TrainingConfig, directory: Path, resume: bool) -> Path | None:
+    """The checkpoint to go on from, if any.
+
+    Raises:
+        CheckpointError: the directory has one and `resume` is not asked for, or it has none or one
+            of another configuration and it is.
+    """
+    if resume:
+        checkpoint = find_checkpoint(directory)
+        _check_same_recipe(config, read_description(checkpoint).config)
+        return checkpoint
+    try:
+        existing = find_checkpoint(directory)
+    except CheckpointError:
+        return None
+    raise CheckpointError(
+        f"{existing} exists; give --resume to go on with it, or another directory with --out"
+    )
+
+
+def start_from(run: Run, checkpoint: Path) -> None:
+    """Gives a new run the weights of another.
+
+    Raises:
+        CheckpointError: the other was trained on other identities or has another architecture.
+    """
+    description = read_description(checkpoint)
+    _check_same_identities(run, description)
+    try:
+        run.model.load_state_dict(read_weights(checkpoint))
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"{checkpoint} is of another architecture than the configuration's model ({error}); "
+            "start from a run with the same [model]"
+        ) from error
+    if run.average is not None:
+        run.average.restore(run.model.state_dict(), updates=0)
+    run.started_from = StartingPoint(
+        weights_sha256=file_sha256(checkpoint / MODEL),
+        config=description.config.portable(),
+        epochs=description.position.epoch,
+        started_from=description.started_from,
+    )
+
+
+def restore(run: Run, checkpoint: Path) -> None:
+    """Brings a run to where its checkpoint was written.
+
+    Raises:
+        CheckpointError: the data has other identities, the weights do not fit, or it was stopped
+            within an epoch that as many processes divided otherwise.
+    """
+    state = read_state(checkpoint)
+    description = read_description(checkpoint)
+    _check_same_identities(run, description)
+    position, takers = description.position, batch_takers(run)
+    if position.batch and position.takers != takers:
+        raise CheckpointError(
+            f"{checkpoint} was written within an epoch whose batches went to {position.takers} "
+            f"processes, now they would go to {takers}; resume with as many devices as before "
+            "up to the next epoch"
+        )
+    try:
+        run.model.load_state_dict(state.model)
+        run.optimiser.load_state_dict(state.optimiser)
+        run.objective.load_state_dict(state.objective)
+    except (RuntimeError, ValueError) as error:
+        raise CheckpointError(
+            f"{checkpoint} does not fit the configuration's model ({error}); "
+            "train into another directory"
+        ) from error
+    if run.average is not None and state.averaged_updates is not None:
+        run.average.restore(read_weights(checkpoint), state.averaged_updates)
+    if state.precision:
+        run.fabric.strategy.precision.load_state_dict(state.precision)
+    torch.set_rng_state(state.random)
+    run.position = replace(position, takers=takers)
+    run.started_from = description.started_from
+
+
+def batch_takers(run: Run) -> int:
+    """How many processes take batches of their own."""
+    return 1 if run.divides_batches else run.processes.count
+
+
+def save(run: Run, position: Position) -> None:
+    """Writes the checkpoint in one process; none goes on before it is there.
+
+    Raises:
+        CheckpointError: it cannot be written; the former one is as it was.
+    """
+    run.position = position
+    _average_statistics(run)
+    with run.processes.together():
+        if run.processes.rank == 0:
+            _write(run)
+
+
+def _average_statistics(run: Run) -> None:
+    """Gives all processes the mean of what each keeps for itself: gradients never carry it."""
+    if run.processes.count == 1:
+        return
+    names = {name for name, _ in run.model.named_buffers()}
+    kept = run.average.weights if run.average else {}
+    run.processes.mean(
+        value
+        for value in (
+            *run.model.buffers(),
+            *run.objective.state_dict().values(),
+            *(value for name, value in kept.items() if name in names),
+        )
+        if value.is_floating_point()
+    )
+
+
+def _write(run: Run) -> None:
+    weights = run.model.state_dict()
+    description = CheckpointDescription(
+        run.config, run.samples.identities, run.position, run.started_from
+    )
+    state = TrainingState(
+        model=weights,
+        optimiser=run.optimiser.state_dict(),
+        random=torch.get_rng_state(),
+        averaged_updates=run.average.updates if run.average else None,
+        precision=run.fabric.strategy.precision.state_dict(),
+        objective=run.objective.state_dict(),
+    )
+    save_checkpoint(
+        run.directory, description, run.average.weights if run.average else weights, state
+    )
+
+
+def _check_same_recipe(wanted: TrainingConfig, saved: TrainingConfig) -> None:
+    """Compares what decides the weights; where and with what folders it runs may differ."""
+    ours, theirs = wanted.portable(), saved.portable()
+    for name in ours:
+        if name not in ("compute", "validation") and ours[name] != theirs[name]:
+            raise CheckpointError(
+                f"the checkpoint was made with another {name} ({theirs[name]}); resume with the "
+                "configuration it was begun with, or train into another directory"
+            )
+
+
+def _check_same_identities(run: Run, description: CheckpointDescription) -> None:
+    if description.identities != run.samples.identities:
+        raise CheckpointError(
+            "the data has other identities than the checkpoint was trained on; "
+            "give the same data sets"
+        )
