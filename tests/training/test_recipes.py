@@ -136,7 +136,7 @@ TRAINED = {
         "augmentation": {"flip": 0.5, "padding": 4, "erasing": 0.4},
         "objective": {
             "cross_entropy": 1.0,
-            "cross_directional": 0.3,
+            "cross_directional": 0.002,
             "alpha": 0.6,
             "reduction": "mean",
         },
