@@ -25,6 +25,7 @@ from training.config import TrainingConfig
 from training.errors import CheckpointError, JointNetworkError
 from training.model import CCNet, Network, build_model
 from training.model.pretrained import NONE
+from training.unlike_weights import unlike_tensors
 
 SCHEMA_VERSION = 1
 DIRECTORY = "checkpoint"
@@ -228,11 +229,13 @@ def load_model(path: Path) -> tuple[Network, TrainingConfig]:
     settings = config.model.model_copy(update={"pretrained": NONE})
     size = config.preprocessing
     model = build_model(settings, len(description.identities), (size.height, size.width))
+    weights = read_weights(checkpoint)
     try:
-        model.load_state_dict(read_weights(checkpoint))
+        model.load_state_dict(weights)
     except RuntimeError as error:
         raise CheckpointError(
-            f"{checkpoint}: the weights are not those of its configuration ({error})"
+            f"{checkpoint}: the weights are not those of its configuration "
+            f"({unlike_tensors(model.state_dict(), weights)}); take another checkpoint"
         ) from error
     return model.eval(), config
 

@@ -10,6 +10,7 @@ from training.checkpoint import (
     CheckpointDescription,
     Position,
     StartingPoint,
+    StateDict,
     TrainingState,
     find_checkpoint,
     read_description,
@@ -20,6 +21,7 @@ from training.checkpoint import (
 from training.config import TrainingConfig
 from training.errors import CheckpointError
 from training.run import Run
+from training.unlike_weights import unlike_settings, unlike_tensors
 from vreid.bundle import file_sha256
 
 
@@ -51,13 +53,9 @@ def start_from(run: Run, checkpoint: Path) -> None:
     """
     description = read_description(checkpoint)
     _check_same_identities(run, description)
-    try:
-        run.model.load_state_dict(read_weights(checkpoint))
-    except RuntimeError as error:
-        raise CheckpointError(
-            f"{checkpoint} is of another architecture than the configuration's model ({error}); "
-            "start from a run with the same [model]"
-        ) from error
+    _load_weights(
+        run, checkpoint, description, read_weights(checkpoint), "start from a run with the same"
+    )
     if run.average is not None:
         run.average.restore(run.model.state_dict(), updates=0)
     run.started_from = StartingPoint(
@@ -85,14 +83,14 @@ def restore(run: Run, checkpoint: Path) -> None:
             f"processes, now they would go to {takers}; resume with as many devices as before "
             "up to the next epoch"
         )
+    _load_weights(run, checkpoint, description, state.model, "resume with the same")
     try:
-        run.model.load_state_dict(state.model)
         run.optimiser.load_state_dict(state.optimiser)
         run.objective.load_state_dict(state.objective)
     except (RuntimeError, ValueError) as error:
         raise CheckpointError(
-            f"{checkpoint} does not fit the configuration's model ({error}); "
-            "train into another directory"
+            f"the optimiser's or the losses' state in {checkpoint} does not fit the configuration "
+            f"({str(error).splitlines()[0]}); train into another directory"
         ) from error
     if run.average is not None and state.averaged_updates is not None:
         run.average.restore(read_weights(checkpoint), state.averaged_updates)
@@ -101,6 +99,20 @@ def restore(run: Run, checkpoint: Path) -> None:
     torch.set_rng_state(state.random)
     run.position = replace(position, takers=takers)
     run.started_from = description.started_from
+
+
+def _load_weights(
+    run: Run, checkpoint: Path, description: CheckpointDescription, weights: StateDict, advice: str
+) -> None:
+    try:
+        run.model.load_state_dict(weights)
+    except RuntimeError as error:
+        settings = unlike_settings(run.config, description.config)
+        tensors = unlike_tensors(run.model.state_dict(), weights)
+        raise CheckpointError(
+            f"{checkpoint} is of another architecture than the configuration's model: "
+            f"{settings + '; ' if settings else ''}{tensors}; {advice} [model] and image size"
+        ) from error
 
 
 def batch_takers(run: Run) -> int:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from itertools import compress
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import NamedTuple, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,7 +105,7 @@ def embed_dataset(
     batch_size: int = 16,
     mirrored: bool = False,
 ) -> EmbeddedDataset:
-    """Embeds query and gallery of a data set by the one preprocessing.
+    """Embeds query and gallery of a data set by the one preprocessing, equal images once.
 
     Args:
         dataset: what to embed.
@@ -119,10 +120,10 @@ def embed_dataset(
         EngineError: the engine failed.
     """
 
-    def embedded(samples: Sequence[Sample], what: str) -> EmbeddedSamples:
+    def embedded(samples: Sequence[Sample]) -> _Features:
         features, masks, joint = [], [], []
         starts = range(0, len(samples), batch_size)
-        for start in tqdm(starts, f"embedding {what}", unit="batch", disable=None, leave=False):
+        for start in tqdm(starts, "embedding", unit="batch", disable=None, leave=False):
             inputs = [
                 _mirrored(branch_inputs(sample, preprocessing))
                 if mirrored
@@ -139,19 +140,32 @@ def embed_dataset(
             masks.append(mask)
         if not features:
             empty = np.zeros((0, len(MODALITIES), feature_size), dtype=np.float32)
-            return EmbeddedSamples(empty, empty[..., 0].astype(np.bool_), labels_of(samples))
-        return EmbeddedSamples(
+            return _Features(empty, empty[..., 0].astype(np.bool_), None)
+        return _Features(
             np.concatenate(features),
             np.concatenate(masks),
-            labels_of(samples),
-            tuple(_files(sample) for sample in samples),
             np.concatenate(joint, axis=1) if joint else None,
         )
 
+    # Sets that keep a copy of their gallery as queries would be embedded twice.
+    both = [*dataset.query, *dataset.gallery]
+    first, place = _distinct(both)
+    found = embedded([both[row] for row in first])
+
+    def side(samples: Sequence[Sample], rows: NDArray[np.int64]) -> EmbeddedSamples:
+        return EmbeddedSamples(
+            found.features[rows],
+            found.mask[rows],
+            labels_of(samples),
+            tuple(_files(sample) for sample in samples),
+            None if found.joint is None else found.joint[:, rows],
+        )
+
+    queries = len(dataset.query)
     return EmbeddedDataset(
         dataset.name,
-        embedded(dataset.query, "queries"),
-        embedded(dataset.gallery, "gallery"),
+        side(dataset.query, place[:queries]),
+        side(dataset.gallery, place[queries:]),
         dataset.junk,
         dataset.symmetric,
     )
@@ -172,6 +186,30 @@ def same_samples(query: EmbeddedSamples, gallery: EmbeddedSamples) -> NDArray[np
         if files is not None:
             same[row, columns.get(files, [])] = True
     return same
+
+
+class _Features(NamedTuple):
+    """Features (N, 3, D), mask (N, 3), and a joint network's features (7, N, D)."""
+
+    features: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    joint: NDArray[np.float16] | None
+
+
+def _distinct(samples: Sequence[Sample]) -> tuple[list[int], NDArray[np.int64]]:
+    """Rows of the samples whose images are those of none before, and each sample's place there."""
+    first: list[int] = []
+    places: dict[tuple[tuple[Modality, bytes], ...], int] = {}
+    place = np.empty(len(samples), dtype=np.int64)
+    for row, sample in enumerate(samples):
+        images = tuple(
+            (modality, sha256(sample.content(modality)).digest())
+            for modality in sorted(sample.images, key=MODALITIES.index)
+        )
+        place[row] = places.setdefault(images, len(first))
+        if place[row] == len(first):
+            first.append(row)
+    return first, place
 
 
 def _mirrored(

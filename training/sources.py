@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from training.config import SourceConfig, TrainingConfig
 from training.data import load_dataset
@@ -24,6 +25,7 @@ from training.data.decoded_images import (
 )
 from training.data.sampler import BatchShape, MixedSampler
 from training.data.training_images import TrainingImages, TrainingItem, collate
+from training.errors import ComputeError
 from training.interruption import ignore_interrupts
 from training.losses import label_space_of
 from training.parallel.processes import Processes
@@ -102,10 +104,16 @@ def load_training_samples(sources: Mapping[str, SourceConfig]) -> TrainingSample
     sizes: list[int] = []
     for source_name, source in sources.items():
         train = load_dataset(source.dataset, source.root or Path(), source.split).train
-        if not train or any(sample.identity is None for sample in train):
+        if not train:
             raise DatasetError(
-                f"source {source_name} has no training samples, or some without an identity; "
-                "training needs samples of known identity"
+                f"source {source_name} (data set {source.dataset} at {source.root}) has no "
+                "training samples: it can be measured and calibrated with, not trained on; give "
+                f"--data {source_name}=FOLDER with a folder that has some"
+            )
+        if any(sample.identity is None for sample in train):
+            raise DatasetError(
+                f"source {source_name} has training samples without an identity; give each its "
+                "identity, or leave it out"
             )
         samples += train
         names += [f"{source_name}/{sample.identity}" for sample in train]
@@ -221,15 +229,26 @@ def make_loader(
 
 
 @contextmanager
-def ending_workers(loader: DataLoader[TrainingItem | BadImage]) -> Iterator[None]:
+def workers_of(loader: DataLoader[TrainingItem | BadImage]) -> Iterator[None]:
     """Ends the loader's workers with the block, however it ends.
 
     They outlive SIGTERM, by which Python would end them when the process exits: it would wait for
     ever. While an error is on its way nothing else lets go of the loader.
+
+    Raises:
+        ComputeError: a worker ended before; torch says so wherever the block is by then.
     """
     try:
         yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise ComputeError(
+            f"a loader worker is gone ({str(error).splitlines()[0]}); where memory is short lower "
+            "compute.loader_workers, then go on with --resume"
+        ) from error
     finally:
-        workers = getattr(loader, "_iterator", None)
-        if hasattr(workers, "_shutdown_workers"):
-            workers._shutdown_workers()
+        # torch has no public way to end persistent workers.
+        iterator = loader._iterator
+        if isinstance(iterator, _MultiProcessingDataLoaderIter):
+            iterator._shutdown_workers()

@@ -163,7 +163,8 @@ def _finding(kind: str, sentence: str, examples: Iterable[str], off: bool = True
 def _missing_folders(public_set: PublicSet, folders: Mapping[Split, Path]) -> list[Finding]:
     missing = [split for split in SPLITS if split not in folders]
     names = dict.fromkeys(" or ".join(public_set.folders[split]) for split in missing)
-    return _finding("missing-folder", "missing folders", names)
+    use = "" if missing != ["train"] else "; this copy can be measured with, not trained on"
+    return _finding("missing-folder", f"missing folders{use}", names)
 
 
 def _badly_named(public_set: PublicSet, samples: Iterable[Sample]) -> list[Finding]:

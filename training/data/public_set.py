@@ -5,7 +5,7 @@ from pathlib import Path
 
 from training.data.dataset import Dataset
 from vreid.errors import DatasetError
-from vreid.layouts.public_sets import MSVR310, PUBLIC_SETS, WMVEID863, PublicSet
+from vreid.layouts.public_sets import MEASURED, MSVR310, PUBLIC_SETS, WMVEID863, PublicSet
 from vreid.metrics import Junk
 from vreid.sample import Sample
 
@@ -24,7 +24,8 @@ def load_public_set(name: str, root: Path) -> Dataset:
     """Lists the samples of a public data set; no image is opened.
 
     Identity, camera and scene are the digits of the names ("0001", "002"); the view is an
-    attribute. An identity may stand in training and test alike where the set has it so.
+    attribute. An identity may stand in training and test alike where the set has it so. A copy
+    whose training folder is absent or empty has no training samples and can be measured with.
 
     Args:
         name: one of `PUBLIC_SETS`.
@@ -35,13 +36,17 @@ def load_public_set(name: str, root: Path) -> Dataset:
             its folder; labels decide what is measured, so such a name is not passed over.
     """
     public_set = PUBLIC_SETS[name]
-    folders = public_set.folders_at(root)
+    folders = {
+        split: folder
+        for split, folder in public_set.folders_at(root).items()
+        if split in MEASURED or any(folder.iterdir())
+    }
     samples = {
         folder: _samples_of(public_set, folder) for folder in dict.fromkeys(folders.values())
     }
     return Dataset(
         name=name,
-        train=samples[folders["train"]],
+        train=samples[folders["train"]] if "train" in folders else [],
         query=samples[folders["query"]],
         gallery=samples[folders["gallery"]],
         junk=junk_rule(public_set),

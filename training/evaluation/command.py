@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from training.data.load import DATASETS
 from vreid.scoring import POLICIES
 
 
@@ -15,7 +16,7 @@ from vreid.scoring import POLICIES
     "--checkpoint", type=click.Path(path_type=Path), help="Run, checkpoint directory or its file."
 )
 @click.option("--bundle", type=click.Path(path_type=Path), help="Exported model.")
-@click.option("--data", required=True, help="msvr310, manifest or vehicles_two_camera.")
+@click.option("--data", required=True, help=f"Which data set: {', '.join(DATASETS)}.")
 @click.option("--root", required=True, type=click.Path(path_type=Path), help="Where it lies.")
 @click.option("--split", type=click.Path(path_type=Path), help="Split file of a manifest.")
 @click.option("--policy", type=click.Choice(POLICIES), default="auto", show_default=True)

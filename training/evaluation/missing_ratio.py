@@ -133,14 +133,15 @@ def missing_ratio_curves(
 
 
 class _Experiment:
-    """The complete data set, its products multiplied once for all draws."""
+    """The complete data set, its products multiplied once for all draws.
+
+    The features of a joint network change with what is missing, so theirs are multiplied each time.
+    """
 
     def __init__(self, dataset: EmbeddedDataset, calibration: Calibration | None) -> None:
         self.dataset = dataset
         self.calibration = calibration
-        self.distances = [
-            MaskedDistances(one.query.features, one.gallery.features) for one in directions(dataset)
-        ]
+        self.kept = [None if _joint(one) else _products(one) for one in directions(dataset)]
 
     def figures(self, ratio: float, trial: int) -> dict[ResolvedPolicy, list[float]]:
         damaged = damage(self.dataset, ratio, trial)
@@ -153,7 +154,8 @@ class _Experiment:
         self, dataset: EmbeddedDataset, policies: Sequence[ResolvedPolicy]
     ) -> dict[ResolvedPolicy, list[float]]:
         found: dict[ResolvedPolicy, list[Figures]] = {policy: [] for policy in policies}
-        for one, products in zip(directions(dataset), self.distances, strict=True):
+        for one, kept in zip(directions(dataset), self.kept, strict=True):
+            products = kept or _products(one)
             by_policy = products.distances(
                 one.query.mask, one.gallery.mask, policies, self.calibration
             )
@@ -161,6 +163,14 @@ class _Experiment:
                 ranking = rank(distances, one.query, one.gallery, one.junk)
                 found[policy].append(figures_of(ranking, len(one.gallery)))
         return {policy: _four(mean_figures(parts)) for policy, parts in found.items()}
+
+
+def _joint(dataset: EmbeddedDataset) -> bool:
+    return dataset.query.joint is not None or dataset.gallery.joint is not None
+
+
+def _products(dataset: EmbeddedDataset) -> MaskedDistances:
+    return MaskedDistances(dataset.query.features, dataset.gallery.features)
 
 
 def _four(figures: Figures) -> list[float]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from training.data.published_counts import PUBLISHED
 from training.evaluation.measurement import Measurement
 from training.evaluation.missing_ratio import MissingRatioCurve, deviation, mean
 from training.evaluation.published import PublishedFigures, published, published_missing_ratio
 from training.evaluation.ranking import Figures
 from training.evaluation.text_table import table_lines
+from vreid.layouts.public_sets import PUBLIC_SETS
 
 _MEASURED = ("mAP", "mINP", "rank-1", "rank-5", "rank-10")
 _PUBLISHED = ("paper mAP", "rank-1", "rank-5", "rank-10")
-
-_MSVR310_SIZE = (591, 1055)
-"""Queries and gallery samples of the set that the paper measures on."""
 
 NamedFigures = Mapping[str, Figures | None]
 
@@ -27,13 +26,13 @@ def measurement_lines(measurement: Measurement) -> Iterator[str]:
         f"{measurement.model} on {measurement.data}, policy {measurement.policy}{auto}: "
         f"{figures.queries} queries, {figures.gallery} in gallery"
     )
+    yield from _paper_columns(measurement)
     yield ""
     yield from _ranking(measurement)
     yield from _variants(measurement)
     yield from _subsets(measurement)
     yield from _missing_ratio(measurement)
     yield from _verification(measurement)
-    yield from _note(measurement)
 
 
 def _ranking(measurement: Measurement) -> Iterator[str]:
@@ -174,15 +173,21 @@ def _verification(measurement: Measurement) -> Iterator[str]:
     yield from found.omitted().values()
 
 
-def _note(measurement: Measurement) -> Iterator[str]:
-    figures = measurement.evaluation.figures
-    if measurement.data == "msvr310" and (figures.queries, figures.gallery) != _MSVR310_SIZE:
-        queries, gallery = _MSVR310_SIZE
-        yield ""
-        yield (
-            f"The paper's figures are of MSVR310 itself ({queries} queries, {gallery} in gallery); "
-            "this data has its layout and other pictures."
-        )
+def _paper_columns(measurement: Measurement) -> Iterator[str]:
+    """What the columns of the paper's figures are of; nothing where there are none."""
+    if not _table4(measurement.data):
+        return
+    figures, splits = measurement.evaluation.figures, PUBLISHED[measurement.data].splits
+    queries, gallery = splits["query"].samples, splits["gallery"].samples
+    other = (
+        ""
+        if (figures.queries, figures.gallery) == (queries, gallery)
+        else "; this data has its layout and other pictures, so they are not comparable"
+    )
+    yield (
+        f'columns after "paper": published, on {PUBLIC_SETS[measurement.data].title} itself '
+        f"({queries} queries, {gallery} in gallery){other}"
+    )
 
 
 def _table4(data: str) -> Mapping[str, PublishedFigures]:

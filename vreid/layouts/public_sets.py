@@ -18,6 +18,9 @@ from vreid.sample import Sample
 Split = Literal["train", "query", "gallery"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
+MEASURED: tuple[Split, ...] = ("query", "gallery")
+"""The splits that measuring and calibrating read; only training needs the other."""
+
 _SHOWN = 8
 
 
@@ -77,25 +80,26 @@ class PublicSet:
         return max(found, key=len)
 
     def folders_at(self, root: Path) -> dict[Split, Path]:
-        """The folder of every split.
+        """The folder of every split; that of training may be absent, with no entry then.
 
         Raises:
-            DatasetError: one is missing; the message names it and what is there instead.
+            DatasetError: query or gallery is missing; the message names every missing folder and
+                what is there instead.
         """
         found = self.locate(root)
+        if all(split in found for split in MEASURED):
+            return found
         missing = dict.fromkeys(
             " or ".join(self.folders[split]) for split in SPLITS if split not in found
         )
-        if missing:
-            here = next(iter(found.values())).parent if found else root
-            there = sorted(path.name for path in here.iterdir()) if here.is_dir() else []
-            shown = ", ".join(there[:_SHOWN]) + (", ..." if len(there) > _SHOWN else "")
-            raise DatasetError(
-                f"{here} is no {self.title} tree: expected {self.layout()}, missing "
-                f"{', '.join(missing)}, found {shown or 'nothing'}; "
-                f"{self._where_it_may_be(root)}"
-            )
-        return found
+        here = next(iter(found.values())).parent if found else root
+        there = sorted(path.name for path in here.iterdir()) if here.is_dir() else []
+        shown = ", ".join(there[:_SHOWN]) + (", ..." if len(there) > _SHOWN else "")
+        raise DatasetError(
+            f"{here} is no {self.title} tree: expected {self.layout()}, missing "
+            f"{', '.join(missing)}, found {shown or 'nothing'}; "
+            f"{self._where_it_may_be(root)}"
+        )
 
     def recognised_at(self, root: Path) -> bool:
         """Whether the train or gallery folder is there and arranged as this set's."""
@@ -118,11 +122,11 @@ class PublicSet:
 
     def _where_it_may_be(self, root: Path) -> str:
         below = sorted(root.iterdir()) if root.is_dir() else []
-        inside = next((path for path in below if len(self.locate(path)) == len(SPLITS)), None)
+        inside = next((path for path in below if set(MEASURED) <= self.locate(path).keys()), None)
         return (
             "give the folder that holds the splits"
             if inside is None
-            else f"{inside} holds all of them, give that one"
+            else f"{inside} holds them, give that one"
         )
 
     def _below(self, folder: Path) -> dict[Split, Path]:

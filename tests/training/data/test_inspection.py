@@ -93,6 +93,16 @@ def remove_a_split(root: Path) -> None:
     (root / "query3").rename(root / "query")
 
 
+def test_a_copy_without_training_folder_is_told_what_it_is_good_for(tmp_path: Path) -> None:
+    root = small_msvr310(tmp_path)
+    (root / "bounding_box_train").rename(tmp_path / "elsewhere")
+    finding = found(inspect(root))["missing-folder"]
+    assert finding.examples == ("bounding_box_train",)
+    assert "can be measured with, not trained on" in finding.sentence
+    remove_a_split(root)
+    assert "measured" not in found(inspect(root))["missing-folder"].sentence
+
+
 def damage(root: Path) -> None:
     (root / "bounding_box_test/0001/th/0001_s000_v0_000.jpg").write_bytes(b"\xff\xd8\xff")
 

@@ -1,5 +1,6 @@
 """The loaders of the public data sets."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ from tests.msvr310_names import write_real_msvr310
 from tests.public_trees import write_plain, write_rgbnt201, write_tiled_set, write_wmveid863
 from tests.shared_data import needs_shared_data
 from tests.training.images import small_msvr310
+from training.config import SourceConfig
 from training.data import Dataset, load_dataset
+from training.sources import load_training_samples
 from vreid.errors import DatasetError
 from vreid.image_source import Tile
 from vreid.layouts.public_sets import PUBLIC_SETS
@@ -139,6 +142,34 @@ def test_an_empty_split_is_refused(tmp_path: Path) -> None:
         (tmp_path / name / "RGB").mkdir(parents=True)
     with pytest.raises(DatasetError, match="train_171 holds no pictures"):
         load_dataset("rgbnt201", tmp_path)
+
+
+@pytest.mark.parametrize("empty", [False, True], ids=["absent", "empty"])
+def test_a_copy_without_training_identities_is_loaded_for_measuring(
+    empty: bool, tmp_path: Path
+) -> None:
+    root = small_msvr310(tmp_path)
+    whole = load_dataset("msvr310", root)
+    shutil.rmtree(root / "bounding_box_train")
+    if empty:
+        (root / "bounding_box_train").mkdir()
+    found = load_dataset("msvr310", root)
+    assert (list(found.query), list(found.gallery)) == (list(whole.query), list(whole.gallery))
+    assert list(found.train) == []
+    source = SourceConfig(
+        dataset="msvr310", root=root, identities_per_batch=2, samples_per_identity=2
+    )
+    with pytest.raises(DatasetError, match=r"source vehicles .* not trained on; give --data"):
+        load_training_samples({"vehicles": source})
+
+
+def test_a_training_folder_of_something_else_is_not_passed_over(tmp_path: Path) -> None:
+    root = small_msvr310(tmp_path)
+    (root / "bounding_box_train").rename(root / "kept_elsewhere")
+    (root / "bounding_box_train").mkdir()
+    (root / "bounding_box_train" / "notes.txt").touch()
+    with pytest.raises(DatasetError, match="bounding_box_train holds no"):
+        load_dataset("msvr310", root)
 
 
 def test_an_unknown_data_set_is_refused_with_those_that_are_known(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from tests.training.evaluation.embedded_samples import CALIBRATION, random_datas
 from training.evaluation import evaluate
 from training.evaluation.masked_distances import MaskedDistances
 from training.evaluation.missing_ratio import (
+    CURVE_POLICIES,
     RATIOS,
     damage,
     deviation,
@@ -100,6 +101,23 @@ def test_every_cell_equals_the_evaluation_of_the_damaged_data_set(symmetric: boo
                 assert curve.rank1[row, trial] == slow.rank1
                 assert curve.rank5[row, trial] == slow.rank5
                 assert curve.rank10[row, trial] == slow.rank10
+
+
+def test_cells_of_a_joint_network_are_measured_with_the_features_of_what_is_left() -> None:
+    dataset = random_dataset(symmetric=True)
+    random = np.random.default_rng(7)
+    query, gallery = (
+        replace(side, joint=(0.3 * random.normal(size=(7, len(side), 8))).astype(np.float16))
+        for side in (dataset.query, dataset.gallery)
+    )
+    dataset = replace(dataset, query=query, gallery=gallery)
+    curves = missing_ratio_curves(dataset, ratios=(0, 0.5, 1), trials=2)
+    for policy in CURVE_POLICIES:
+        slow = [
+            [evaluate(damage(dataset, ratio, trial), policy).figures.map for trial in range(2)]
+            for ratio in (0, 0.5, 1)
+        ]
+        np.testing.assert_array_equal(curves[policy].map, slow)
 
 
 def test_at_ratio_zero_the_curves_are_the_plain_figures_without_deviation() -> None:

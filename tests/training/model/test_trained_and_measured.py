@@ -1,5 +1,6 @@
 """Every architecture goes through the same commands: trained, resumed, loaded, measured."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from training.config import TrainingConfig, read_config
 from training.data import load_dataset
 from training.embedded import embed_dataset
 from training.errors import CheckpointError, JointNetworkError
+from training.evaluation import evaluate
+from training.evaluation.missing_ratio import CURVE_POLICIES, damage, missing_ratio_curves
 from training.loop import train
 from training.model import HAMNet, PFNet
 from training.sources import with_roots
@@ -96,6 +99,27 @@ def test_a_joint_feature_is_the_networks_own_for_every_subset(
         np.testing.assert_allclose(restricted.features[3], expected, rtol=2e-3, atol=2e-3)
 
 
+@pytest.mark.parametrize("name", ["hamnet", "pfnet"])
+def test_the_missing_ratio_curves_of_a_joint_network_are_its_evaluations(
+    name: str, runs: dict[str, Path], tree: Path
+) -> None:
+    model, config = load_model(runs[name])
+    embedded = embed_dataset(
+        load_dataset("msvr310", tree),
+        config.preprocessing.build(),
+        TorchEngine(model, "cpu"),
+        model.feature_size,
+    )
+    curves = missing_ratio_curves(embedded, ratios=(0, 0.5, 1), trials=2)
+    for policy in CURVE_POLICIES:
+        slow = [
+            [evaluate(damage(embedded, ratio, trial), policy).figures.map for trial in range(2)]
+            for ratio in (0, 0.5, 1)
+        ]
+        np.testing.assert_array_equal(curves[policy].map, slow)
+    assert curves["concat"].map[0, 0] == evaluate(embedded, "concat").figures.map
+
+
 @pytest.mark.parametrize(("name", "kind"), [("hamnet", HAMNet), ("pfnet", PFNet)])
 def test_a_joint_network_is_not_exported(name: str, kind: type, runs: dict[str, Path]) -> None:
     assert isinstance(load_model(runs[name])[0], kind)
@@ -106,8 +130,12 @@ def test_a_joint_network_is_not_exported(name: str, kind: type, runs: dict[str, 
 def test_a_run_of_another_architecture_is_no_start(
     runs: dict[str, Path], tree: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(CheckpointError, match=r"(?s)another architecture .* same \[model\]"):
+    with pytest.raises(CheckpointError, match=r"another architecture .* same \[model\]") as refused:
         train(config_of("pfnet", tree), tmp_path, start=runs["hamnet"])
+    message = str(refused.value)
+    assert "architecture hamnet instead of pfnet; " in message
+    assert re.search(r"\d+ tensors do not fit, the first: \S+ is missing", message)
+    assert len(message) < 400
     with pytest.raises(CheckpointError, match="another model"):
         train(config_of("pfnet", tree), runs["hamnet"], resume=True)
 

@@ -116,5 +116,5 @@ def test_what_is_missing_is_named_with_what_is_there(tmp_path: Path) -> None:
 
 def test_a_folder_too_high_is_refused_with_the_right_one(tmp_path: Path) -> None:
     write_rgbnt201(tmp_path / "unpacked", 1)
-    with pytest.raises(DatasetError, match=r"unpacked holds all of them, give that one"):
+    with pytest.raises(DatasetError, match=r"unpacked holds them, give that one"):
         RGBNT201.folders_at(tmp_path)
