@@ -1,124 +1,103 @@
-"""Ways to rank galleries with missing modalities, measured against each other.
+"""Ways to rank galleries with missing modalities, and to pool calibration data, measured.
 
-All parameters (calibration, gains, log-likelihood ratios) are fitted on one set of
-identities and measured on another. Both folders have the layout of MSVR310. Run:
-`python -m benchmarks.policies --calibration FOLDER --test FOLDER [--bundle DIR] [--trials 10]`.
-Prints a table and writes docs/measured/policies.json.
+All parameters (calibration, gains, log-likelihood ratios) are fitted on one set of generated
+identities and measured on another; both folders have the layout of MSVR310. Photographs, of RGB
+alone, tell what pooling real with generated vehicles does to the probabilities. Run:
+`python -m benchmarks.policies --calibration FOLDER --test FOLDER --photographs FOLDER`, with
+`--bundle DIR` or `--checkpoint RUN` for another model than the shipped one. Writes the figures to
+docs/measured/policies.json and the tables into the decision that they led to.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
+from benchmarks.embeddings_cache import read_cache, write_cache
+from benchmarks.log_likelihood_ratio import fit_ratios, ratio_curve
+from benchmarks.policy_page import put_into, render
+from benchmarks.pooling import measure_pooling
 from benchmarks.real_photographs import BUNDLE, REPOSITORY
 from training.calibration import fit_calibration, measure_reliability
-from training.calibration.modality_weights import (
-    NEUTRAL,
-    fit_modality_weights,
-    scaled,
-)
+from training.calibration.modality_weights import NEUTRAL, Gains, fit_modality_weights, scaled
+from training.checkpoint import load_ccnet
 from training.data import load_dataset
-from training.embedded import EmbeddedDataset, embed_dataset, same_samples
-from training.evaluation.missing_ratio import damage, missing_ratio_curves
-from training.evaluation.ranking import evaluate_subsets, modality_subsets, rank
-from training.evaluation.verification import equal_labels
+from training.embedded import EmbeddedDataset, embed_dataset
+from training.evaluation.missing_ratio import missing_ratio_curves
+from training.evaluation.ranking import evaluate_subsets
+from training.torch_engine import TorchEngine
 from vreid.bundle import Bundle
-from vreid.engines import open_engine
-from vreid.modality import MODALITIES, Modality
-from vreid.policy import subset_codes
+from vreid.engines import BranchEngine, open_engine
+from vreid.modality import MODALITIES
+from vreid.preprocessing import Preprocessing
 
 MEASURED = REPOSITORY / "docs" / "measured" / "policies.json"
+PAGE = REPOSITORY / "docs" / "decisions" / "0010-auto-policy-measured.md"
 RATIOS = (0.0, 0.25, 0.5, 0.75, 1.0)
-
-Couple = tuple[Modality, Modality]
-Curve = list[float]
 
 
 @dataclass(frozen=True)
-class LogLikelihoodRatio:
-    """A weighted sum of cosines of single modalities, and a constant, for one pair of subsets."""
+class Model:
+    """What embeds, and the gains that its features already have."""
 
-    couples: tuple[Couple, ...]
-    weights: NDArray[np.float64]
-    constant: float
+    name: str
+    engine: BranchEngine
+    preprocessing: Preprocessing
+    feature_size: int
+    gains: Gains
 
-
-Ratios = Mapping[tuple[int, int], LogLikelihoodRatio]
-
-
-def cosines(dataset: EmbeddedDataset) -> dict[Couple, NDArray[np.float64]]:
-    """Cosine (Q, G) of each of the query's modalities with each of the gallery's."""
-
-    def unit(features: NDArray[np.float32], modality: Modality) -> NDArray[np.float64]:
-        rows = features[:, modality.index].astype(np.float64)
-        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
-
-    return {
-        (left, right): unit(dataset.query.features, left) @ unit(dataset.gallery.features, right).T
-        for left, right in product(MODALITIES, MODALITIES)
-    }
-
-
-def fit_ratios(dataset: EmbeddedDataset, across: bool) -> Ratios:
-    """Logistic regression for each pair of subsets; the share of true pairs is taken out again.
-
-    Args:
-        dataset: complete samples.
-        across: use the cosines between different modalities even where the two share some.
-    """
-    found = cosines(dataset)
-    same = equal_labels("identity", dataset.query.labels, dataset.gallery.labels)
-    counted = ~same_samples(dataset.query, dataset.gallery)
-    if dataset.junk is not None:
-        junk = equal_labels(dataset.junk, dataset.query.labels, dataset.gallery.labels)
-        counted &= ~(same & junk)
-    truth = same[counted]
-    prior = float(np.log(truth.sum() / (~truth).sum()))
-    ratios = {}
-    for left, right in product(list(modality_subsets()), repeat=2):
-        couples = tuple(_couples(left, right, across))
-        columns = np.stack([found[couple][counted] for couple in couples], axis=1)
-        fitted = LogisticRegression(C=1e3, max_iter=2000).fit(columns, truth)
-        ratios[_code(left), _code(right)] = LogLikelihoodRatio(
-            couples, fitted.coef_[0], float(fitted.intercept_[0]) - prior
+    def embed(self, dataset: str, folder: Path) -> EmbeddedDataset:
+        """The features of the network as trained: gains folded into a bundle are taken out."""
+        found = embed_dataset(
+            load_dataset(dataset, folder), self.preprocessing, self.engine, self.feature_size
         )
-    return ratios
+        first, second, third = (1 / gain for gain in self.gains)
+        return found if self.gains == NEUTRAL else scaled(found, (first, second, third))
 
 
-def ratio_curve(dataset: EmbeddedDataset, ratios: Ratios, trials: int) -> Curve:
-    """Mean mAP by missing ratio, ranked by log-likelihood ratio."""
-    found = cosines(dataset)
-    curve = []
-    for missing in RATIOS:
-        maps = []
-        for trial in range(trials if missing else 1):
-            damaged = damage(dataset, missing, trial)
-            keys = _keys(damaged, found, ratios)
-            maps.append(rank(-keys, damaged.query, damaged.gallery, damaged.junk).map)
-        curve.append(float(np.mean(maps)))
-    return curve
+def open_model(bundle: Path, checkpoint: Path | None) -> Model:
+    """The checkpoint where there is one, else the bundle."""
+    if checkpoint is not None:
+        network, config = load_ccnet(checkpoint)
+        preprocessing = config.preprocessing.build()
+        engine = TorchEngine(network)
+        return Model(config.name, engine, preprocessing, network.feature_size, NEUTRAL)
+    opened = Bundle.load(bundle)
+    manifest = opened.manifest
+    known = manifest.metrics.get("modality_weights", {}).get("gains", {})
+    first, second, third = (float(known.get(modality.value, 1)) for modality in MODALITIES)
+    return Model(
+        f"{manifest.name} {manifest.version}, {manifest.fingerprint}",
+        open_engine(opened),
+        manifest.preprocessing,
+        manifest.feature_size,
+        (first, second, third),
+    )
 
 
-def measure(calibrating: EmbeddedDataset, test: EmbeddedDataset, trials: int) -> dict[str, Any]:
-    """Every way, with and without the gains of the modalities."""
+def measure(
+    calibrating: EmbeddedDataset,
+    test: EmbeddedDataset,
+    photographs: EmbeddedDataset | None,
+    trials: int,
+) -> dict[str, Any]:
+    """Every way to rank, with and without the gains of the modalities; and every way to pool."""
     weights = fit_modality_weights([calibrating])
     document: dict[str, Any] = {
         "ratios": list(RATIOS),
         "trials": trials,
+        "identities": {"fitted": _identities(calibrating), "measured": _identities(test)},
+        "queries": len(test.query),
+        "gallery": len(test.gallery),
         "modality_weights": weights.to_json(),
         "mAP": {},
         "subsets": {},
-        "reliability": {},
     }
     for name, gains in (("gains 1", NEUTRAL), ("fitted gains", weights.gains)):
         fitting, measured = scaled(calibrating, gains), scaled(test, gains)
@@ -136,76 +115,77 @@ def measure(calibrating: EmbeddedDataset, test: EmbeddedDataset, trials: int) ->
             for subset, found in evaluate_subsets(measured, "shared", calibration).items()
             if found is not None
         }
-        document["reliability"][name] = {
-            key: found.to_json()
-            for key, found in measure_reliability(measured, calibration).items()
-            if key.startswith("shared:")
-        }
+    document["reliability"] = {
+        key: found.to_json()
+        for key, found in measure_reliability(measured, calibration, ["shared"]).items()
+    }
     for way, across in (("same modalities", False), ("all modalities", True)):
         ratios = fit_ratios(calibrating, across)
-        document["mAP"][f"log-likelihood ratio, {way}"] = ratio_curve(test, ratios, trials)
+        by_ratio = ratio_curve(test, ratios, RATIOS, trials)
+        document["mAP"][f"log-likelihood ratio, {way}"] = by_ratio
+    if photographs is not None:
+        document["pooling"] = measure_pooling(
+            fitting, measured, photographs, calibration, RATIOS, trials
+        )
     return document
 
 
-def table(document: Mapping[str, Any]) -> str:
-    """The mAP in percent by way and missing ratio, as Markdown."""
-    ratios = [f"{100 * ratio:.0f} %" for ratio in document["ratios"]]
-    lines = [f"| ranked by | {' | '.join(ratios)} |", "|---" * (len(ratios) + 1) + "|"]
-    lines += [
-        f"| {way} | {' | '.join(f'{100 * share:.1f}' for share in curve)} |"
-        for way, curve in document["mAP"].items()
-    ]
-    return "\n".join(lines)
+def _identities(dataset: EmbeddedDataset) -> int:
+    return len(np.unique(np.asarray(dataset.query.labels.identity, dtype=str)))
 
 
-def _couples(
-    left: tuple[Modality, ...], right: tuple[Modality, ...], across: bool
-) -> Iterator[Couple]:
-    shares = set(left) & set(right)
-    for couple in product(left, right):
-        if across or not shares or couple[0] is couple[1]:
-            yield couple
+def _folders(
+    calibration: Path, test: Path, photographs: Path | None
+) -> Mapping[str, tuple[str, Path]]:
+    """The layout and place of each set by what it is for."""
+    sets = {"calibration": ("msvr310", calibration), "test": ("msvr310", test)}
+    if photographs is not None:
+        sets["photographs"] = ("vehicles_two_camera", photographs)
+    return sets
 
 
-def _code(subset: tuple[Modality, ...]) -> int:
-    return sum(1 << modality.index for modality in subset)
-
-
-def _keys(
-    dataset: EmbeddedDataset, found: Mapping[Couple, NDArray[np.float64]], ratios: Ratios
-) -> NDArray[np.float64]:
-    left, right = subset_codes(dataset.query.mask), subset_codes(dataset.gallery.mask)
-    keys = np.empty((len(left), len(right)))
-    for query, gallery in product(np.unique(left), np.unique(right)):
-        block = np.ix_(left == query, right == gallery)
-        ratio = ratios[int(query), int(gallery)]
-        keys[block] = ratio.constant + sum(
-            weight * found[couple][block]
-            for couple, weight in zip(ratio.couples, ratio.weights, strict=True)
-        )
-    return keys
+FOLDER = click.Path(exists=True, path_type=Path)
 
 
 @click.command()
-@click.option("--calibration", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--test", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--bundle", type=click.Path(exists=True, path_type=Path), default=BUNDLE)
+@click.option("--calibration", type=FOLDER, required=True, help="Identities that are fitted on.")
+@click.option("--test", type=FOLDER, required=True, help="Identities that are measured.")
+@click.option("--photographs", type=FOLDER, help="Real photographs, layout vehicles_two_camera.")
+@click.option("--bundle", type=FOLDER, default=BUNDLE, help="The model; the shipped by default.")
+@click.option("--checkpoint", type=FOLDER, help="The model, instead of a bundle.")
+@click.option(
+    "--cache",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep the embeddings in this file, and take them from it the next time.",
+)
 @click.option("--trials", default=10, show_default=True, type=click.IntRange(min=1))
 @click.option("--out", type=click.Path(path_type=Path), default=MEASURED)
-def main(calibration: Path, test: Path, bundle: Path, trials: int, out: Path) -> None:
-    """Measure, print the table, keep the figures."""
-    opened = Bundle.load(bundle)
-    manifest = opened.manifest
-    engine = open_engine(opened)
-    calibrating, measured = (
-        embed_dataset(
-            load_dataset("msvr310", folder), manifest.preprocessing, engine, manifest.feature_size
-        )
-        for folder in (calibration, test)
-    )
-    document = {"model": manifest.name, **measure(calibrating, measured, trials)}
+@click.option("--page", type=click.Path(path_type=Path), default=PAGE)
+def main(
+    calibration: Path,
+    test: Path,
+    photographs: Path | None,
+    bundle: Path,
+    checkpoint: Path | None,
+    cache: Path | None,
+    trials: int,
+    out: Path,
+    page: Path,
+) -> None:
+    """Measure, keep the figures, put the tables into the page."""
+    model = open_model(bundle, checkpoint)
+    sets = _folders(calibration, test, photographs)
+    embedded = read_cache(cache, model.name, sets)
+    if embedded is None:
+        embedded = {name: model.embed(*place) for name, place in sets.items()}
+        write_cache(cache, model.name, sets, embedded)
+    document = {
+        "model": model.name,
+        **measure(embedded["calibration"], embedded["test"], embedded.get("photographs"), trials),
+    }
     out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    click.echo(table(document))
+    put_into(page, render(document))
+    click.echo(f"wrote {out} and the tables of {page}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from export.markdown import table
+from training.calibration import FEWEST_FALSE_ACCEPTS
 
 
 def calibration_sections(metrics: Mapping[str, Any]) -> list[str]:
@@ -46,22 +47,31 @@ def _reliability(metrics: Mapping[str, Any]) -> str:
     parts = ["## Reliability of probabilities and thresholds", _source(metrics)]
     for name, keys in measured.items():
         identities = metrics["validation"][name]["reliability_identities"]
+        shown = {key: found for key, found in keys.items() if _is_shown(key)}
+        asked = {rate for found in shown.values() for rate in found["thresholds"]}
+        rates = sorted(asked, key=float, reverse=True)
+        heads = [f"at {_share(float(rate))}" for rate in rates]
         parts += [
             f"### {name}, {identities} identities",
             table(
-                ("compared", "calibration error", "false accepts, asked: had", "true accepts"),
+                ("compared", "calibration error", *heads),
                 [
-                    (_shown(key), _percent(found["expected_calibration_error"]), *_points(found))
-                    for key, found in keys.items()
-                    if key.startswith("shared:") or _alike(key)
+                    (
+                        _shown(key),
+                        _percent(found["expected_calibration_error"]),
+                        *(_point(found, rate) for rate in rates),
+                    )
+                    for key, found in shown.items()
                 ],
             ),
         ]
     parts.append(
-        "Calibration error: mean distance between promised and true share over 10 bins. False and "
-        "true accepts: share of pairs of two vehicles, and of one, that the threshold for a "
-        "false-accept rate lets pass. Other pairs of subsets stand in `manifest.json`; plots "
-        "lie beside this card."
+        "`shared` compares the features of these modalities side by side, `center` their mean. "
+        "Calibration error: mean distance between promised and true share over 10 bins of "
+        "probability. At each false-accept rate that was asked for, the threshold for it lets "
+        "pass: this share of the pairs of two vehicles / this share of the pairs of one. "
+        "`manifest.json` has the thresholds, and the figures where query and gallery have unlike "
+        "modalities. Plots of promised and true shares lie beside this card."
     )
     return "\n\n".join(parts)
 
@@ -71,20 +81,21 @@ def _source(metrics: Mapping[str, Any]) -> str:
     if metrics.get("validation_note"):
         return f"Fitted and measured on the same identities: {fitted}."
     return (
-        f"Fitted on identities of their own: {fitted}. None of them is among those that the "
-        "figures below are measured on, nor among those of the training data of the same name."
+        f"Fitted on identities of their own: {fitted}; each set weighs the same. None of them is "
+        "among those that the figures below are measured on, nor among those of the training data "
+        "of the same name. Vehicles that are easier or harder to tell apart than these get "
+        "probabilities that are less exact."
     )
 
 
-def _points(found: Mapping[str, Any]) -> tuple[str, str]:
-    points = found["thresholds"]
-    return (
-        "; ".join(
-            f"{_share(float(rate))}: {_share(point['false_accept_rate'])}"
-            for rate, point in points.items()
-        ),
-        "; ".join(_percent(point["true_positive_rate"]) for point in points.values()),
-    )
+def _point(found: Mapping[str, Any], rate: str) -> str:
+    """Realised false-accept rate and true accepts; the former only where pairs can tell it."""
+    point = found["thresholds"].get(rate)
+    if point is None:
+        return "no threshold"
+    told = float(rate) * found["negatives"] >= FEWEST_FALSE_ACCEPTS
+    had = _share(point["false_accept_rate"]) if told else "too few pairs"
+    return f"{had} / {_percent(point['true_positive_rate'])}"
 
 
 def _shown(key: str) -> str:
@@ -92,10 +103,10 @@ def _shown(key: str) -> str:
     return key.partition("|")[0]
 
 
-def _alike(key: str) -> bool:
-    """Whether the key compares centers of the same modalities."""
+def _is_shown(key: str) -> bool:
+    """Whether a row is worth it: of a single modality the center is what `shared` compares."""
     left, _, right = key.removeprefix("center:").partition("|")
-    return left == right
+    return key.startswith("shared:") or (left == right and "+" in left)
 
 
 def _percent(share: float) -> str:

@@ -136,8 +136,11 @@ def export(
     run on real images, and metrics, calibrated probabilities and the automatic scoring policy go
     into the manifest. A check that fails writes nothing.
 
-    A set is named by its layout, such as msvr310=DIR; with LABEL:msvr310=DIR figures call it LABEL,
-    and its identities are not those of another set that happen to have the same names.
+    A set is named by its layout, such as msvr310=DIR, or by a label, LABEL:msvr310=DIR; figures
+    call it so. Identities of equal names in sets of one name are taken for the same vehicle, and
+    what calibrates may be neither reported nor trained on. Training data have the names of their
+    sources and layouts. A new label says that a set's vehicles are others, though they are numbered
+    alike: do not give one to data that training has seen, nothing would notice.
     """
     from export.bundle_export import DEFAULT_VERSION, export_bundle
     from export.named_sets import NamedSet

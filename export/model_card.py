@@ -87,6 +87,12 @@ def _measurements(manifest: Manifest) -> str:
     parts = ["## Measured on validation data"]
     if not validation:
         parts.append("No validation data was given at export: nothing was measured.")
+    else:
+        parts.append(
+            "Ranked by the policy `auto`. R, N and T are RGB, near and thermal infrared; the other "
+            "spectra are taken away from queries and gallery. A set whose query and gallery may "
+            "change places is measured both ways, and the queries of both are counted."
+        )
     for name, figures in validation.items():
         rows = [("all, as given", *_figures(figures["all"]))]
         rows += [(subset, *_figures(found)) for subset, found in figures["subsets"].items()]
@@ -102,7 +108,7 @@ def _measurements(manifest: Manifest) -> str:
         measured = ", ".join(f"{name} {_percent(value)}" for name, value in policies.items())
         parts.append(
             "With modalities taken away at random from complete samples, mAP by scoring policy: "
-            f"{measured}. Measured on the data that calibrates."
+            f"{measured}. Measured on the data that calibrates; `auto` is the better."
         )
     return "\n\n".join(parts)
 
@@ -132,8 +138,9 @@ def _limits(manifest: Manifest) -> str:
         "Probabilities are not calibrated, scores are cosines: "
         f"{manifest.metrics['not_calibrated']}."
         if manifest.calibration is None
-        else "Probabilities give as much weight to pairs of one vehicle as to pairs of two, "
-        "whatever their shares at a site are.",
+        else "Probabilities are those of a world where every second pair shows one vehicle. In a "
+        "gallery nearly all pairs show two, so of the answers at a probability of 90 % far fewer "
+        "than 90 % are right: use it to compare answers, and a threshold to accept them.",
     ]
     return "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits if limit)
 
@@ -192,7 +199,8 @@ def _export(manifest: Manifest) -> str:
         ]
         losses = manifest.metrics["compact_map"]
         parts += [
-            f"mAP on {name}: {_percent(before)} before, {_percent(losses['compact'][name])} after."
+            f"mAP on {name}: {_percent(before)} of the float32 files, "
+            f"{_percent(losses['compact'][name])} of these."
             for name, before in losses["float32"].items()
         ]
     if versions:

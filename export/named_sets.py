@@ -14,16 +14,18 @@ from training.data import Dataset, load_dataset
 from training.embedded import EmbeddedDataset
 
 TrainedIdentities = Mapping[str, Collection[str]]
-"""Identities that a model was trained on, by name of their data set."""
+"""Identities that a model was trained on, by name of their source and of its layout."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamedSet:
     """A data set as asked for.
 
-    ``label`` is what figures are reported under, and whose identities are its own: identities of
-    two sets are the same vehicles where label and name of the identity are equal. ``name`` is that
-    of `training.data.load_dataset`, ``root`` its folder or file.
+    ``label`` is what figures are reported under. Identities of two sets, or of a set and the
+    training data, are taken for the same vehicle where both the label and the name of the identity
+    are equal; data sets number their vehicles from 1, so equal names alone say nothing. Training
+    data go by the name of the source and by that of its layout. ``name`` is that of
+    `training.data.load_dataset`, ``root`` its folder or file.
     """
 
     label: str
@@ -94,8 +96,10 @@ def require_separate(roles: Roles, trained: TrainedIdentities) -> None:
             if common := here & there:
                 raise ValidationDataError(
                     f"the calibration would be fitted on {len(common)} identities of {label} that "
-                    f"{what}, such as {min(common)!r}; give other identities, or, where only the "
-                    f"names are equal and the vehicles are not, a label: LABEL:{label}=PATH"
+                    f"{what}, such as {min(common)!r}; give a set of other vehicles. Where they "
+                    "are others already, and only numbered alike, say so by a label: "
+                    f"--calibration LABEL:{label}=PATH; identities under different labels are "
+                    "different vehicles"
                 )
 
 
@@ -148,8 +152,9 @@ def _require_one_label(*roles: Sequence[NamedSet]) -> None:
     for label in labels:
         if labels.count(label) > 1:
             raise ValidationDataError(
-                f"the set {label!r} is given twice; give each once, or another label: "
-                f"LABEL:{label}=PATH"
+                f"the set {label!r} is given twice; give each once, or one of them a label: "
+                f"LABEL:{label}=PATH. It names the figures, and makes its identities other "
+                "vehicles than those of the same names elsewhere"
             )
 
 

@@ -78,12 +78,13 @@ def identities_by_source(identities: tuple[str, ...], config: TrainingConfig) ->
 
 
 def trained_identities(checkpoint: Path) -> dict[str, set[str]]:
-    """The identities that a checkpoint was trained on, by name of their data set."""
+    """Identities that a checkpoint was trained on, by name of their source and of its layout."""
     description = read_description(find_checkpoint(checkpoint))
     found: dict[str, set[str]] = {}
     for column in description.identities:
         source, _, identity = column.partition("/")
-        found.setdefault(description.config.sources[source].dataset, set()).add(identity)
+        for name in (source, description.config.sources[source].dataset):
+            found.setdefault(name, set()).add(identity)
     return found
 
 

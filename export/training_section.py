@@ -25,7 +25,7 @@ def training_section(provenance: Mapping[str, Any]) -> str:
     return "\n\n".join(
         [
             "## Training",
-            table(("source", "data set", "identities"), sources),
+            table(("source", "layout", "identities"), sources),
             f"Backbone {model['backbone']}, middle normalisation {model['normalisation']}.",
             table(STAGE_HEADINGS, [_stage(number, stages) for number in range(1, len(stages) + 1)]),
             "The whole configuration of every stage stands in `manifest.json`.",

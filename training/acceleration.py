@@ -33,6 +33,8 @@ def distribution(compute: ComputeConfig) -> str | DDPStrategy:
 
 def apply_arithmetic(compute: ComputeConfig) -> None:
     """Sets torch's switches for this process."""
+    # Fabric gives a network's output in the default type: losses would be rounded to float32.
+    torch.set_default_dtype(torch.float64 if compute.precision == "64-true" else torch.float32)
     torch.use_deterministic_algorithms(compute.deterministic)
     if compute.deterministic:
         # cuBLAS is deterministic with a workspace of fixed size alone.

@@ -151,7 +151,7 @@ class ComputeConfig(_Section):
     accelerator: str = "auto"
     devices: int | Literal["auto"] = 1
     strategy: str = "auto"
-    precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
+    precision: Literal["32-true", "16-mixed", "bf16-mixed", "64-true"] = "32-true"
     loader_workers: int = Field(default=1, ge=0)
     image_cache: Literal["auto", "memory", "disk", "none"] = "auto"
     image_cache_mib: int = Field(default=4096, ge=1)

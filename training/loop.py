@@ -15,11 +15,7 @@ from training.continuation import batch_takers, restore, resumed_checkpoint, sav
 from training.data.decoded_images import BadImage
 from training.data.sampler import MixedSampler
 from training.data.training_images import Batch, TrainingItem
-from training.errors import (
-    ComputeError,
-    NonFiniteLossError,
-    TrainingInterruptedError,
-)
+from training.errors import NonFiniteLossError, TrainingInterruptedError
 from training.interruption import StopRequest
 from training.parallel.whole_batch import gather_batch
 from training.run import Run, prepare_run
@@ -27,9 +23,9 @@ from training.schedule import learning_rate_factor
 from training.sources import (
     TrainingSamples,
     decode_sources,
-    ending_workers,
     make_loader,
     make_sampler,
+    workers_of,
 )
 from training.validation import Validation
 from vreid.image_source import file_of
@@ -65,6 +61,7 @@ def train(
         TrainingInterruptedError: a signal stopped the run after a step; its checkpoint is complete.
         TrainingImageError: an image cannot be read, and such images are not skipped.
         NonFiniteLossError: the loss became NaN or infinite.
+        ComputeError: a loader worker is gone, or devices cannot share batch statistics.
         ReportedElsewhereError: in every process but the first, for any of these.
     """
     resumed = resumed_checkpoint(config, directory, resume)
@@ -83,7 +80,7 @@ def _train_epochs(run: Run, stop: StopRequest) -> Path:
     # The sampler divides the batches between processes itself.
     loader: BatchLoader = run.fabric.setup_dataloaders(images, use_distributed_sampler=False)
     validation = Validation(run.config, run.directory, run.processes)
-    with ending_workers(images):
+    with workers_of(images):
         for epoch in range(run.position.epoch, run.config.epochs):
             sampler.start_at(epoch, run.position.batch)
             _train_epoch(run, loader, stop)
@@ -151,15 +148,7 @@ def _batches(run: Run, loader: BatchLoader) -> Iterator[Batch]:
     batches = iter(loader)
     while True:
         with run.processes.together():
-            try:
-                batch = next(batches, None)
-            except RuntimeError as error:
-                if "DataLoader worker" not in str(error):
-                    raise
-                raise ComputeError(
-                    f"a loader worker is gone ({str(error).splitlines()[0]}); where memory is "
-                    "short lower compute.loader_workers, then go on with --resume"
-                ) from error
+            batch = next(batches, None)
             if batch is not None:
                 run.bad_images.check(batch)
         if batch is None:

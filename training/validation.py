@@ -64,7 +64,7 @@ class Validation:
         # Making a model draws its first weights; the run's own draws must not notice.
         with torch.random.fork_rng(devices=[]):
             model, config = load_model(self.directory)
-        engine = TorchEngine(model, str(self.processes.device))
+        engine = TorchEngine(model.float(), str(self.processes.device))
         embedded = embed_dataset(dataset, config.preprocessing.build(), engine, model.feature_size)
         measured = evaluate(embedded, "shared").figures
         return {"mAP": measured.map, "rank1": measured.rank1}

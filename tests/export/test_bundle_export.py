@@ -185,21 +185,40 @@ def test_given_gains_are_part_of_the_network_files_and_recorded(
 
 
 def test_a_calibration_of_its_own_is_named_on_the_card_instead_of_the_note(
-    checkpoint: Path, tree: Path, tmp_path: Path
+    network: CCNet, graphs: Graphs, images: Images, tree: Path, tmp_path: Path
 ) -> None:
-    other = write_msvr310(tmp_path / "other")
-    arguments = [str(checkpoint), "--out", str(tmp_path / "bundle"), "--modality-weights", "none"]
-    arguments += ["--validation", f"msvr310={tree}", "--calibration", f"street:msvr310={other}"]
-    result = CliRunner().invoke(export, arguments, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    manifest = Bundle.load(tmp_path / "bundle").manifest
-    assert manifest.metrics["validation_note"] is None
-    assert manifest.metrics["calibrated_on"] == {"street": 6}
-    assert set(manifest.metrics["validation"]) == {"msvr310"}
-    card = (tmp_path / "bundle" / "MODEL_CARD.md").read_text()
+    vehicles = load_dataset("msvr310", tree)
+    separate = write_checked_bundle(
+        tmp_path / "separate",
+        Identity("tested", "1", PREPROCESSING),
+        network,
+        graphs,
+        weights="float32",
+        roles=Roles({"yard": vehicles}, {"street": vehicles}),
+        references=ReferenceImages(images, dict.fromkeys(MODALITIES, 0)),
+        provenance={},
+        trained={},
+        weighting="none",
+    )
+    metrics = separate.manifest.metrics
+    assert metrics["validation_note"] is None
+    assert metrics["calibrated_on"] == {"street": 6}
+    assert set(metrics["validation"]) == {"yard"}
+    card = (separate.path / "MODEL_CARD.md").read_text()
     assert "in-sample" not in card
     assert "Fitted on identities of their own: 6 of street" in card
-    assert "### msvr310, 6 identities" in card
+    assert "### yard, 6 identities" in card
+
+
+@pytest.mark.parametrize("role", ["--calibration", "--halve"])
+def test_what_is_reported_must_not_calibrate(
+    checkpoint: Path, tree: Path, tmp_path: Path, role: str
+) -> None:
+    arguments = [str(checkpoint), "--out", str(tmp_path / "bundle")]
+    arguments += ["--validation", f"yard:msvr310={tree}", role, f"street:msvr310={tree}"]
+    result = CliRunner().invoke(export, arguments)
+    assert isinstance(result.exception, ValidationDataError)
+    assert "as 'yard' and 'street'" in str(result.exception)
 
 
 @pytest.mark.parametrize("weights", ["1,1", "1,1,0", "most"])

@@ -46,6 +46,13 @@ def test_an_identity_of_the_training_must_not_calibrate(role: str) -> None:
         require_separate(roles, {"yard": {"b"}})
 
 
+def test_the_refusal_tells_what_a_label_does() -> None:
+    roles = Roles(calibration={"yard": dataset("abc")})
+    with pytest.raises(ValidationDataError, match=r"LABEL:yard=PATH.*are different vehicles"):
+        require_separate(roles, {"yard": {"b"}})
+    require_separate(Roles(calibration={"other": dataset("abc")}), {"yard": {"b"}})
+
+
 def test_equal_names_under_other_labels_are_other_vehicles() -> None:
     require_separate(Roles({"yard": dataset("abc")}, {"street": dataset("abc")}), {})
 

@@ -9,8 +9,9 @@ from training.checkpoint import read_description
 from training.synth.generate import MARKER
 
 
-def test_trained_identities_are_found_by_the_name_of_their_data_set(checkpoint: Path) -> None:
-    assert trained_identities(checkpoint) == {"msvr310": {"0", "1", "2", "3", "4"}}
+def test_trained_identities_are_found_by_the_names_of_source_and_layout(checkpoint: Path) -> None:
+    identities = {"0", "1", "2", "3", "4"}
+    assert trained_identities(checkpoint) == {"synthetic": identities, "msvr310": identities}
 
 
 def test_a_source_is_synthetic_by_the_mark_in_its_folder_or_by_its_name(

@@ -11,7 +11,7 @@ from training.config import TrainingConfig, read_config
 from training.sources import with_roots
 
 SMOKE = Path(__file__).parents[2] / "training" / "configs" / "ccnet_smoke.toml"
-TINY = ["preprocessing.height=32", "preprocessing.width=32", "model.backbone=mobilenetv2"]
+TINY = ["preprocessing.height=32", "preprocessing.width=32", "model.backbone=osnet_x0_25"]
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,7 @@
 """What a run does when something is wrong with its input, seen from outside: the real command."""
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,7 @@ def files_of_unfinished_writes(run: Path) -> list[Path]:
     return [path for path in run.rglob("*") if path.name.endswith((".new", ".unfinished"))]
 
 
-@pytest.mark.parametrize(("cache", "workers"), [("memory", 0), ("disk", 1), ("none", 1)])
+@pytest.mark.parametrize(("cache", "workers"), [("memory", 0), ("none", 1)])
 def test_a_corrupt_image_ends_the_run_and_is_named(
     data: Path, tmp_path: Path, cache: str, workers: int
 ) -> None:
@@ -114,4 +116,22 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_no_broken_checkpoint(
     assert f"{data}/bounding_box_train/000" in said.read_text()
     assert "gradient_clip" in said.read_text()
     assert not (run / "checkpoint").exists()
+    assert files_of_unfinished_writes(run) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds the worker by /proc")
+def test_a_loader_worker_that_is_killed_ends_the_run_and_leaves_its_last_checkpoint(
+    tree: Path, tmp_path: Path
+) -> None:
+    run, said = tmp_path / "run", tmp_path / "said"
+    changes = ["compute.loader_workers=1", "epochs=100000"]
+    process = start_vreid(train_arguments(run, tree, changes), said)
+    wait_until(lambda: (run / "checkpoint" / "config.json").exists(), process, said)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(children[-1]), signal.SIGKILL)
+    process.join(PATIENCE)
+    assert process.exitcode == 1, said.read_text()
+    assert "error: a loader worker is gone" in said.read_text()
+    assert "Traceback" not in said.read_text()
+    assert read_description(find_checkpoint(run)).position.epoch >= 1
     assert files_of_unfinished_writes(run) == []

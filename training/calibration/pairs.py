@@ -26,18 +26,14 @@ class ScoredPairs(NamedTuple):
 
 
 def pairs_by_key(
-    datasets: Sequence[EmbeddedDataset], representations: Sequence[str] = REPRESENTATIONS
+    dataset: EmbeddedDataset, representations: Sequence[str] = REPRESENTATIONS
 ) -> dict[str, ScoredPairs]:
-    """The pairs of all sets by calibration key, each set's pairs among its own samples.
+    """The pairs of a query and a gallery sample by calibration key.
 
     Junk pairs and pairs of one and the same sample are left out. A pair of complete samples comes
     under every key: its modalities are taken away.
     """
-    pooled: dict[str, list[ScoredPairs]] = {}
-    for dataset in datasets:
-        for key, pairs in _keyed(dataset, representations):
-            pooled.setdefault(key, []).append(pairs)
-    return {key: join(parts) for key, parts in pooled.items()}
+    return dict(_keyed(dataset, representations))
 
 
 def join(parts: Sequence[ScoredPairs]) -> ScoredPairs:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.calibration.pairs import ScoredPairs, pairs_by_key
-from training.calibration.tables import FEWEST_POSITIVES
+from training.calibration.pairs import REPRESENTATIONS, ScoredPairs, pairs_by_key
+from training.calibration.tables import enough_pairs
 from training.embedded import EmbeddedDataset
 from vreid.calibration import Calibration, CalibrationTable
 
@@ -64,13 +64,15 @@ class KeyReliability:
 
 
 def measure_reliability(
-    dataset: EmbeddedDataset, calibration: Calibration
+    dataset: EmbeddedDataset,
+    calibration: Calibration,
+    representations: Sequence[str] = REPRESENTATIONS,
 ) -> dict[str, KeyReliability]:
-    """Reliability by calibration key, of keys with at least `FEWEST_POSITIVES` true pairs."""
+    """Reliability by calibration key, of keys with `enough_pairs`."""
     return {
         key: _measured(pairs, table)
-        for key, pairs in pairs_by_key([dataset]).items()
-        if _enough(pairs) and (table := calibration.table(key)) is not None
+        for key, pairs in pairs_by_key(dataset, representations).items()
+        if enough_pairs(pairs) and (table := calibration.table(key)) is not None
     }
 
 
@@ -82,9 +84,9 @@ def shared_probabilities(
     Every subset of the modalities gives its pairs. None where there are too few.
     """
     probabilities, same = [], []
-    for key, pairs in pairs_by_key([dataset], ["shared"]).items():
+    for key, pairs in pairs_by_key(dataset, ["shared"]).items():
         found = calibration.probability(key, pairs.cosine)
-        if found is not None and _enough(pairs):
+        if found is not None and enough_pairs(pairs):
             probabilities.append(found)
             same.append(pairs.same)
     return (np.concatenate(probabilities), np.concatenate(same)) if same else None
@@ -126,7 +128,3 @@ def _measured(pairs: ScoredPairs, table: CalibrationTable) -> KeyReliability:
             for rate, *point in zip(table.thresholds, cosines, accepted, recalled, strict=True)
         },
     )
-
-
-def _enough(pairs: ScoredPairs) -> bool:
-    return bool(pairs.same.sum() >= FEWEST_POSITIVES and not pairs.same.all())

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from training.floating_point import at_least_float32
+
 
 def batch_hard_triplet(
     features: Tensor, labels: Tensor, mask: Tensor, margin: float | None = 0.3
@@ -19,11 +21,11 @@ def batch_hard_triplet(
         mask: (B, M) bool, which modalities are there.
         margin: of the hinge; None for the soft margin, `log(1 + exp(positive - negative))`.
     """
-    total = features.new_zeros(())
+    total, wide = features.new_zeros(()), at_least_float32(features)
     for modality in range(features.shape[1]):
         rows = mask[:, modality].nonzero().squeeze(1)
         if rows.numel():
-            total = total + _batch_hard(features[rows, modality].float(), labels[rows], margin)
+            total = total + _batch_hard(wide[rows, modality], labels[rows], margin)
     return total
 
 

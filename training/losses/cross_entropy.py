@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from training.floating_point import at_least_float32
+
 
 def cross_entropy(
     logits: Tensor,
@@ -34,7 +36,7 @@ def cross_entropy(
             targets = (space.cumsum(0) - 1)[targets]
             scores = scores[:, space]
         total = total + functional.cross_entropy(
-            scores.float(), targets, label_smoothing=label_smoothing
+            at_least_float32(scores), targets, label_smoothing=label_smoothing
         )
     return total
 

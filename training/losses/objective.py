@@ -7,6 +7,7 @@ from pydantic import ConfigDict
 from torch import Tensor, nn
 
 from training.errors import TrainingError
+from training.floating_point import at_least_float32
 from training.losses.batch_hard_triplet import batch_hard_triplet
 from training.losses.center import CenterLoss
 from training.losses.centers import sample_centers
@@ -136,7 +137,7 @@ class Objective(nn.Module):
             mask: (B, M) bool, which modalities are there.
         """
         weights, ingredients = self.weights, {}
-        features = output.features.float()
+        features = at_least_float32(output.features)
         if weights.cross_entropy:
             ingredients["cross_entropy"] = weights.cross_entropy * cross_entropy(
                 output.logits, labels, mask, weights.label_smoothing, self.label_space

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from training.floating_point import at_least_float32
+
 
 class _SumWithGradient(torch.autograd.Function):
     """Sums over processes; the gradient is the sum of the processes' gradients."""
@@ -83,11 +85,6 @@ class SharedBatchNorm(_BatchNorm):
         self.running_var.lerp_(variance * (count / max(count - 1, 1)), self.momentum)
         if self.num_batches_tracked is not None:
             self.num_batches_tracked += 1
-
-
-def at_least_float32(values: Tensor) -> Tensor:
-    """Half precision as float32, in which sums lose nothing; everything else as it is."""
-    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
 
 
 def _summed(values: Tensor) -> Tensor:

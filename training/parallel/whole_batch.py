@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, distributed
 
+from training.floating_point import at_least_float32
 from training.model import CCNetOutput
-from training.parallel.batch_norm import at_least_float32
 from training.parallel.processes import Processes
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.training.calibration.vehicles import vehicles
 from training.calibration.modality_weights import (
     GRID,
     NEUTRAL,
@@ -14,19 +15,6 @@ from training.calibration.modality_weights import (
 from training.embedded import EmbeddedDataset, EmbeddedSamples
 from training.evaluation import evaluate
 from vreid.metrics import Labels
-
-
-def vehicles(noise: tuple[float, float, float], seed: int = 0) -> EmbeddedDataset:
-    """40 vehicles seen twice; the larger a modality's noise, the less it tells them apart."""
-    random = np.random.default_rng(seed)
-    looks = random.normal(size=(40, 3, 16))
-    sides = []
-    for _ in range(2):
-        seen = looks + np.array(noise)[:, None] * random.normal(size=looks.shape)
-        seen /= np.linalg.norm(seen, axis=2, keepdims=True)
-        mask = np.ones((40, 3), dtype=np.bool_)
-        sides.append(EmbeddedSamples(seen.astype(np.float32), mask, Labels(np.arange(40))))
-    return EmbeddedDataset("made up", sides[0], sides[1], None)
 
 
 def test_a_modality_that_tells_nothing_weighs_less() -> None:

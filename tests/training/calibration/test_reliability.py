@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from training.calibration import (
     FALSE_ACCEPT_RATES,
     FEWEST_FALSE_ACCEPTS,
+    FEWEST_POSITIVES,
     ScoredPairs,
     fit_calibration,
     fit_table,
     measure_reliability,
 )
+from training.calibration.pairs import join
 from training.calibration.reliability import expected_calibration_error, shared_probabilities
+from training.calibration.tables import enough_pairs
 from training.embedded import EmbeddedDataset, EmbeddedSamples
 from vreid.calibration import shared_key
 from vreid.metrics import Labels
@@ -51,6 +54,43 @@ def test_fitted_tables_do_not_decrease_and_stricter_rates_ask_for_more(fitted: S
     assert (np.diff(table.probability(np.linspace(-1, 1, 200))) > 0).all()
     thresholds = [table.thresholds[rate] for rate in sorted(table.thresholds)]
     assert thresholds == sorted(thresholds, reverse=True)
+
+
+@settings(deadline=None, max_examples=25)
+@given(scored, scored, st.integers(2, 5))
+def test_a_set_weighs_the_same_however_many_pairs_it_has(
+    one: ScoredPairs, other: ScoredPairs, times: int
+) -> None:
+    repeated = join([other] * times)
+    if not enough_pairs(one) or not enough_pairs(other):
+        return
+    few, many = fit_table(one, other), fit_table(one, repeated)
+    grid = np.linspace(-1, 1, 200)
+    np.testing.assert_allclose(few.probability(grid), many.probability(grid), atol=1e-9)
+    for rate in few.thresholds:
+        assert few.thresholds[rate] == many.thresholds[rate]
+
+
+def test_a_set_of_few_pairs_counts_only_where_no_other_has_enough() -> None:
+    many, few = pairs(0, 100, 2000), pairs(1, FEWEST_POSITIVES - 1, 500)
+    assert fit_table(many, few) == fit_table(many)
+    assert fit_table(few, few) == fit_table(join([few, few]))
+
+
+def test_two_sets_are_met_halfway_where_each_alone_would_promise_more_or_less() -> None:
+    easy, hard = pairs(0, 40, 1600), pairs(1, 2000, 100_000)
+    easy = ScoredPairs(np.where(easy.same, easy.cosine + 0.3, easy.cosine), easy.same)
+
+    def errors(*sets: ScoredPairs) -> list[float]:
+        table = fit_table(*sets)
+        return [
+            expected_calibration_error(table.probability(np.clip(one.cosine, -1, 1)), one.same)
+            for one in (easy, hard)
+        ]
+
+    alone, pooled, weighed = errors(hard), errors(join([easy, hard])), errors(easy, hard)
+    assert weighed[0] < pooled[0] <= alone[0] + 0.01
+    assert weighed[1] < errors(easy)[1]
 
 
 def test_the_calibration_error_is_that_computed_by_hand() -> None:
