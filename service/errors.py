@@ -10,9 +10,10 @@
         │   ├── InvalidSearch        k, cursor or query of a search out of range
         │   ├── GalleryNotFound      the directory holds no gallery
         │   ├── GalleryLocked        another process held the write lock for too long
-        │   ├── GalleryUnwritable    disk full, read-only, a network disk
+        │   ├── GalleryUnwritable    disk full, read-only, a network disk, a directory of pictures
         │   ├── GalleryDamaged       the file is not what was written, or gone
         │   ├── GalleryUnsupported   written by a newer vreid
+        │   ├── FeedForgotten        a reader missed deletions that the feed no longer has
         │   └── GalleryClosed        used after close
         └── IndexingError
             ├── SourceNotFound       the source is not there
@@ -79,7 +80,11 @@ class GalleryLocked(GalleryError):
 
 
 class GalleryUnwritable(GalleryError):
-    """The gallery's files cannot be written: disk full, read-only, no permission, network disk."""
+    """The gallery's files cannot be written.
+
+    The disk is full, read-only or a network disk, permission is lacking, or the directory holds
+    pictures or other files that are no gallery.
+    """
 
 
 class GalleryDamaged(GalleryError):
@@ -88,6 +93,17 @@ class GalleryDamaged(GalleryError):
 
 class GalleryUnsupported(GalleryError):
     """The gallery was written by a newer version of vreid."""
+
+
+class FeedForgotten(GalleryError):
+    """Deletions after the reader's position, up to `floor`, are no longer in the feed."""
+
+    def __init__(self, floor: int) -> None:
+        super().__init__(
+            f"Deletions up to change {floor} are no longer in the feed; drop the records that "
+            "`missing_sequences` names and go on, or read the gallery anew."
+        )
+        self.floor = floor
 
 
 class GalleryClosed(GalleryError):

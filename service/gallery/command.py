@@ -5,19 +5,25 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import click
 
-from service.gallery.record import Record
+from service.gallery.opened import opened
+from service.gallery.record import DamagedRecord, Record
 from service.gallery.store import GalleryStore
+from service.gallery.upkeep_commands import backup, doctor, prune, restore, scrub
 from vreid.modality import modalities_of, subset_name
 
 
 @click.group()
 def gallery() -> None:
-    """Look into a gallery and delete from it."""
+    """Look into a gallery, delete from it, back it up and check it."""
+
+
+for _command in (prune, scrub, backup, restore, doctor):
+    gallery.add_command(_command)
 
 
 @gallery.command()
@@ -25,7 +31,7 @@ def gallery() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def info(directory: Path, as_json: bool) -> None:
     """Print how many records DIRECTORY holds, of which model, and its size."""
-    with _opened(directory) as store:
+    with opened(directory) as store:
         facts = {
             "records": store.count(),
             "fingerprint": store.facts.fingerprint,
@@ -45,12 +51,21 @@ def info(directory: Path, as_json: bool) -> None:
 @click.option("--limit", type=click.IntRange(min=1), help="Stop after this many records.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 def list_records(directory: Path, limit: int | None, as_json: bool) -> None:
-    """List the records of DIRECTORY in the order in which they were stored."""
-    with _opened(directory) as store:
-        for number, record in enumerate(_records(store)):
-            if limit is not None and number >= limit:
-                break
+    """List the records of DIRECTORY in the order in which they were stored.
+
+    A record that cannot be read is listed with the reason; then the exit status is 1.
+    """
+    damaged = 0
+    with opened(directory) as store:
+        for record in islice(_records(store), limit):
+            damaged += isinstance(record, DamagedRecord)
             click.echo(json.dumps(_summary(record)) if as_json else _line(record))
+    if damaged:
+        click.echo(
+            f"{damaged} records are damaged; `vreid gallery doctor {directory}` tells more",
+            err=True,
+        )
+        sys.exit(1)
 
 
 @gallery.command()
@@ -59,7 +74,7 @@ def list_records(directory: Path, limit: int | None, as_json: bool) -> None:
 def delete(directory: Path, ids: tuple[str, ...]) -> None:
     """Delete the records with these IDS, with their features and thumbnails."""
     wanted = list(dict.fromkeys(ids))
-    with _opened(directory) as store:
+    with opened(directory) as store:
         deleted = store.delete(wanted)
     click.echo(f"{deleted} deleted")
     if deleted < len(wanted):
@@ -67,23 +82,16 @@ def delete(directory: Path, ids: tuple[str, ...]) -> None:
         sys.exit(1)
 
 
-@contextmanager
-def _opened(directory: Path) -> Iterator[GalleryStore]:
-    store = GalleryStore.open_existing(directory)
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-def _records(store: GalleryStore) -> Iterator[Record]:
+def _records(store: GalleryStore) -> Iterator[Record | DamagedRecord]:
     last = 0
     while batch := store.records_after(last, limit=256):
         yield from batch
         last = batch[-1].sequence
 
 
-def _summary(record: Record) -> dict[str, object]:
+def _summary(record: Record | DamagedRecord) -> dict[str, object]:
+    if isinstance(record, DamagedRecord):
+        return {"id": record.id, "damaged": record.reason}
     return {
         "id": record.id,
         "identity": record.identity,
@@ -95,7 +103,9 @@ def _summary(record: Record) -> dict[str, object]:
     }
 
 
-def _line(record: Record) -> str:
+def _line(record: Record | DamagedRecord) -> str:
+    if isinstance(record, DamagedRecord):
+        return f"{record.id!r}\tdamaged: {record.reason}"
     cells = (
         record.id,
         record.identity,

@@ -96,6 +96,29 @@ class Database:
             finally:
                 self._give_back(connection)
 
+    def erase_log(self, patience: float = 1.0) -> bool:
+        """Fold the write-ahead log into the file and cut it to nothing; what it held is gone.
+
+        Returns False when another reader or writer needed it for longer than `patience` seconds.
+        """
+        with self._write_lock, translated_errors(self.path):
+            if self._closed:
+                raise _closed(self.path)
+            self._writer.execute(f"PRAGMA busy_timeout = {int(patience * 1000)}")
+            try:
+                (busy, *_) = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                self._writer.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout * 1000)}")
+        return not busy
+
+    def rebuild(self) -> None:
+        """Write the whole file anew; nothing that was deleted is left in unused parts of pages."""
+        with self._write_lock, translated_errors(self.path, writing=True):
+            if self._closed:
+                raise _closed(self.path)
+            self.check()
+            self._writer.execute("VACUUM")
+
     def check(self) -> None:
         """Raise `GalleryDamaged` unless the path still leads to the file that is open; cheap."""
         if _file_number(self.path) != self._file:
@@ -236,9 +259,9 @@ def _make_durable_file(path: Path) -> None:
         if not path.exists():
             _refuse_pictures(directory)
             path.touch()
-            _sync_directory(directory)
+            sync_directory(directory)
         for made in missing:
-            _sync_directory(made.parent)
+            sync_directory(made.parent)
     except OSError as error:
         raise GalleryUnwritable(
             f"The gallery directory {directory} cannot be made ({error.strerror or error}); "
@@ -254,7 +277,8 @@ def _refuse_pictures(directory: Path) -> None:
         )
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Make names in a directory survive a power loss."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

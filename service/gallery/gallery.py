@@ -17,12 +17,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import GalleryClosed, GalleryError, InvalidSearch, UnknownRecord
+from service.errors import (
+    FeedForgotten,
+    GalleryClosed,
+    GalleryError,
+    InvalidSearch,
+    UnknownRecord,
+)
+from service.gallery.feed import Change
 from service.gallery.filter import Filter
 from service.gallery.index import Hit, SearchIndex
 from service.gallery.ranking import Query
-from service.gallery.record import NewRecord, Record
-from service.gallery.store import Change, GalleryStore
+from service.gallery.record import DamagedRecord, NewRecord, Record
+from service.gallery.store import GalleryStore, Selection
 from vreid.bundle import Bundle
 from vreid.modality import MODALITIES, Modality
 from vreid.policy import Policy, resolve_policy
@@ -77,6 +84,7 @@ class Gallery:
         self._following = threading.Lock()
         self._closing = threading.Event()
         self._damaged: set[int] = set()
+        self._known_floor = 0
         self._follower: threading.Thread | None = None
 
     @classmethod
@@ -145,7 +153,9 @@ class Gallery:
             raise InvalidSearch(f"The limit {limit} is out of range; give 1 to {MAX_PAGE}.")
         sequences = self._index.sequences_after(_parse_cursor(cursor), limit + 1, filter)
         shown = sequences[:limit]
-        records = self._store.by_sequence(shown)
+        found = self._store.by_sequence(shown)
+        self._leave_out(found.damaged)
+        records = found.records
         return Page(
             records=tuple(records[number] for number in shown if number in records),
             next_cursor=str(shown[-1]) if len(sequences) > limit else None,
@@ -156,6 +166,12 @@ class Gallery:
         if self._store.delete([record_id]) == 0:
             raise UnknownRecord(record_id)
         self._refresh_after_commit()
+
+    def delete_selected(self, selection: Selection) -> int:
+        """Delete every record that is selected, a batch at a time; return how many there were."""
+        count = self._store.delete_selected(selection)
+        self._refresh_after_commit()
+        return count
 
     def count(self, filter: Filter | None = None) -> int:
         """How many records there are, or how many pass a filter."""
@@ -184,13 +200,15 @@ class Gallery:
         manifest = self._bundle.manifest
         resolved = resolve_policy(policy, manifest.auto_policy)
         hits: list[Hit] = []
-        records: dict[int, Record] = {}
+        records: Mapping[int, Record] = {}
         for _ in range(_SEARCH_ATTEMPTS):
             hits = self._index.search(query, k, resolved, manifest.calibration, filter)
-            records = self._store.by_sequence(hit.sequence for hit in hits)
+            stored = self._store.by_sequence(hit.sequence for hit in hits)
+            records = stored.records
             if len(records) == len(hits):
                 break
-            # Something found was deleted before it was read: search what is there now.
+            # Something found was deleted or damaged before it was read: search what is there now.
+            self._leave_out(stored.damaged)
             self.refresh()
         found = [hit for hit in hits if hit.sequence in records]
         return [
@@ -205,11 +223,14 @@ class Gallery:
         `GalleryError` when the store cannot be read, `GalleryDamaged` when it was deleted.
         """
         self.check()
+        self._store.erase_remains()
         before = self._index.sequence
         if self._store.last_sequence() == before:
             return 0
         with self._following:
-            while changes := self._store.changes_since(self._index.sequence, _FEED_BATCH):
+            if before == 0:
+                self._known_floor = self._store.feed_floor()
+            while changes := self._next_changes():
                 self._index.apply(changes)
                 self._note_damage(changes)
         return self._index.sequence - before
@@ -269,6 +290,33 @@ class Gallery:
             self.refresh()
         except Exception as error:
             logger.warning("A stored change is not searchable yet; trying again: %s", error)
+
+    def _next_changes(self) -> list[Change]:
+        """The feed's next changes; what was deleted unseen is dropped first."""
+        while True:
+            try:
+                return self._store.changes_since(
+                    self._index.sequence, _FEED_BATCH, known_floor=self._known_floor
+                )
+            except FeedForgotten as error:
+                held = {*self._index.sequences_after(0, self._index.sequence), *self._damaged}
+                self._drop(self._store.missing_sequences(held))
+                self._known_floor = error.floor
+
+    def _leave_out(self, damaged: Sequence[DamagedRecord]) -> None:
+        """Find no more what was damaged after it had been loaded."""
+        with self._following:
+            for record in damaged:
+                if record.sequence not in self._damaged:
+                    logger.error("A record is left out of every search: %s", record.reason)
+            self._drop([record.sequence for record in damaged])
+            self._damaged |= {record.sequence for record in damaged}
+
+    def _drop(self, sequences: Sequence[int]) -> None:
+        """Take records out of the index at its present position in the feed."""
+        position = self._index.sequence
+        self._index.apply([Change(position, "delete", each, None) for each in sequences])
+        self._damaged -= set(sequences)
 
     def _note_damage(self, changes: Sequence[Change]) -> None:
         for change in changes:

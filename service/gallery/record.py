@@ -38,7 +38,8 @@ class NewRecord:
     and rows of missing modalities become zero. `mask` is (3,) bool. `id` is made when it is None.
     `captured_at` must carry a time zone and becomes UTC. `thumbnails` are encoded JPEG files.
     `source` is each original image's path below the source that was indexed, empty when the images
-    came with a request.
+    came with a request. `content_hash` is of the images and what says which sighting they are,
+    `images_hash` of the images alone: by it, `relabel` finds a record whose labels are others.
 
     Raises `InvalidRecord` with a sentence that names the field.
     """
@@ -52,6 +53,7 @@ class NewRecord:
     captured_at: datetime | None = None
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     content_hash: str | None = None
+    images_hash: str | None = None
     source: Mapping[Modality, str] = field(default_factory=dict)
     thumbnails: Mapping[Modality, bytes] = field(default_factory=dict, repr=False)
 
@@ -86,6 +88,35 @@ class Record:
     content_hash: str | None
     source: Mapping[Modality, str]
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedRecord:
+    """A stored record that cannot be read, and why; `id` may be damaged too."""
+
+    sequence: int
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What is told about a sighting, besides its images; building one validates it.
+
+    Raises `InvalidRecord` with a sentence that names the field.
+    """
+
+    identity: str | None = None
+    camera: str | None = None
+    scene: str | None = None
+    captured_at: datetime | None = None
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("identity", "camera", "scene"):
+            check_label(name, getattr(self, name))
+        object.__setattr__(self, "captured_at", checked_time(self.captured_at))
+        object.__setattr__(self, "attributes", checked_attributes(self.attributes))
 
 
 def make_id() -> str:

@@ -1,63 +1,22 @@
-"""The tables of a gallery's database, and how an older one is brought up to date.
-
-Every change has a number: `change.sequence`. A record's own `sequence` is the number of the
-change that stored it, and numbers are never used twice, so whoever follows the feed sees each
-change exactly once and in the order in which it was committed (there is one writer at a time).
-"""
+"""Which gallery schema a database file has, and what the gallery was made for."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from service.errors import GalleryDamaged, GalleryUnsupported
+from service.gallery.database import DATABASE_NAME, Database
+from service.gallery.migrations import STEPS, Step
+from service.gallery.snapshot import copy_database
 
 # "vreG" as a 32-bit integer: tells a gallery from any other SQLite file.
 APPLICATION_ID = 0x76726547
 
-_FIRST = """
-CREATE TABLE meta (
-    key TEXT PRIMARY KEY,
-    value TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE change (
-    sequence INTEGER PRIMARY KEY,
-    kind TEXT NOT NULL,               -- 'add' or 'delete'
-    record_sequence INTEGER NOT NULL
-) STRICT;
-
-CREATE TABLE record (
-    sequence INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    identity TEXT,
-    camera TEXT,
-    scene TEXT,
-    captured_at INTEGER,              -- microseconds since 1970-01-01T00:00:00Z
-    attributes TEXT NOT NULL,         -- a JSON object
-    mask INTEGER NOT NULL,            -- bit 0 RGB, bit 1 NIR, bit 2 TIR
-    content_hash TEXT,
-    source TEXT NOT NULL,             -- a JSON object: modality -> path
-    created_at INTEGER NOT NULL,      -- microseconds
-    checksum INTEGER NOT NULL,        -- CRC-32 of features
-    features BLOB NOT NULL            -- float16 little endian, only the rows that mask names
-) STRICT;
-
-CREATE INDEX record_content_hash ON record (content_hash) WHERE content_hash IS NOT NULL;
-
-CREATE TABLE thumbnail (
-    record_sequence INTEGER NOT NULL REFERENCES record (sequence) ON DELETE CASCADE,
-    modality TEXT NOT NULL,
-    jpeg BLOB NOT NULL,
-    PRIMARY KEY (record_sequence, modality)
-) STRICT;
-"""
-
-# Step i brings a database from version i to version i + 1.
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
-SCHEMA_VERSION = len(MIGRATIONS)
+SCHEMA_VERSION = len(STEPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +28,12 @@ class GalleryFacts:
     created_at: datetime
 
 
-def version_of(connection: sqlite3.Connection, path: Path) -> int:
-    """The schema version, 0 for an empty file. Raises when the file is not such a gallery."""
+def version_of(connection: sqlite3.Connection, path: Path, newest: int = SCHEMA_VERSION) -> int:
+    """The schema version, 0 for an empty file.
+
+    Raises `GalleryDamaged` when the file is no gallery, `GalleryUnsupported` when it is newer than
+    `newest`.
+    """
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     application = int(connection.execute("PRAGMA application_id").fetchone()[0])
     tables = int(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
@@ -80,22 +43,51 @@ def version_of(connection: sqlite3.Connection, path: Path) -> int:
         raise GalleryDamaged(
             f"{path} is an SQLite database but not a vreid gallery; name another directory."
         )
-    if version > SCHEMA_VERSION:
+    if version > newest:
         raise GalleryUnsupported(
-            f"{path} has gallery schema {version}, and this vreid knows up to {SCHEMA_VERSION}; "
+            f"{path} has gallery schema {version}, and this vreid knows up to {newest}; "
             "install the newer vreid that wrote it."
         )
     return version
 
 
-def migrate(connection: sqlite3.Connection, version: int) -> None:
-    """Bring the tables up to SCHEMA_VERSION inside the transaction that the caller has begun."""
-    for step in MIGRATIONS[version:]:
-        # executescript() would commit the caller's transaction.
-        for statement in _statements(step):
-            connection.execute(statement)
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+def prepare(
+    database: Database, wanted: GalleryFacts | None, steps: Sequence[Step] = STEPS
+) -> GalleryFacts:
+    """Bring the tables up to date and return the facts.
+
+    `wanted` is written into a gallery that is new, in the one transaction that makes its tables.
+    An older gallery is copied to `migration_backup` first; then each step is a transaction, so a
+    process that dies leaves the version before the step or the one after it.
+    """
+    newest = len(steps)
+    with database.reading() as connection:
+        version = version_of(connection, database.path, newest)
+        if version == newest:
+            return read_facts(connection, database.path)
+    while version < newest:
+        with database.writing() as connection:
+            # Another process may have made or migrated it in between.
+            version = version_of(connection, database.path, newest)
+            if version == 0:
+                for version, step in enumerate(steps, 1):
+                    _apply(connection, step, version)
+                if wanted is not None:
+                    write_facts(connection, wanted)
+            elif version < newest:
+                # This transaction holds the write lock, and its own changes are not seen.
+                with database.reading() as reader:
+                    copy_database(reader, migration_backup(database.path.parent, version))
+                _apply(connection, steps[version], version + 1)
+                version += 1
+    database.erase_log()
+    with database.reading() as connection:
+        return read_facts(connection, database.path)
+
+
+def migration_backup(directory: Path, version: int) -> Path:
+    """Where a gallery of an older schema is kept as it was before it was migrated."""
+    return directory / f"{DATABASE_NAME}.schema-{version}.backup"
 
 
 def write_facts(connection: sqlite3.Connection, facts: GalleryFacts) -> None:
@@ -125,11 +117,7 @@ def read_facts(connection: sqlite3.Connection, path: Path) -> GalleryFacts:
         ) from error
 
 
-def _statements(script: str) -> list[str]:
-    statements, pending = [], ""
-    for line in script.splitlines(keepends=True):
-        pending += line
-        if sqlite3.complete_statement(pending):
-            statements.append(pending)
-            pending = ""
-    return statements
+def _apply(connection: sqlite3.Connection, step: Step, version: int) -> None:
+    step(connection)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {version}")

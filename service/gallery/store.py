@@ -7,49 +7,51 @@ is derived from it and lives in memory.
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from service.errors import DuplicateRecord, GalleryDamaged, InvalidRecord, UnknownRecord
-from service.gallery import schema
+from service.errors import FeedForgotten, GalleryDamaged, GalleryError, UnknownRecord
+from service.gallery import deletion, enrolment, feed, pictures, schema
 from service.gallery.database import DATABASE_NAME, Database
-from service.gallery.record import NewRecord, Record, make_id
-from service.gallery.rows import RECORD_COLUMNS, decode_record, encode_record
+from service.gallery.deletion import Selection
+from service.gallery.feed import Change
+from service.gallery.group_commit import GroupCommit
+from service.gallery.record import DamagedRecord, Labels, NewRecord, Record
+from service.gallery.rows import RECORD_COLUMNS, decode_record
 from service.gallery.schema import GalleryFacts
 from vreid.errors import FingerprintMismatch
 from vreid.modality import Modality
 
+__all__ = ["Change", "FoundRecords", "GalleryStore", "Selection"]
+
 _SELECT_RECORD = f"SELECT {', '.join(f'r.{name}' for name in RECORD_COLUMNS)} FROM record AS r"
-_INSERT_RECORD = (
-    f"INSERT INTO record ({', '.join(RECORD_COLUMNS)}) "
-    f"VALUES ({', '.join('?' for _ in RECORD_COLUMNS)})"
-)
+
+# Records deleted in one transaction: other writers wait for no more than that.
+_DELETED_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One entry of the feed: a record was added or deleted.
+class FoundRecords:
+    """Records by sequence number, and those that are there but cannot be read."""
 
-    `record` is the added record, or None when it has been deleted since (or for a deletion).
-    `damage` says why the added record cannot be read, if it cannot; `record` is None then too.
-    """
-
-    sequence: int
-    kind: Literal["add", "delete"]
-    record_sequence: int
-    record: Record | None
-    damage: str | None = None
+    records: Mapping[int, Record]
+    damaged: tuple[DamagedRecord, ...]
 
 
 class GalleryStore:
-    """Records of one gallery directory; safe for several threads and several processes."""
+    """Records of one gallery directory; safe for several threads and several processes.
+
+    Writes of several threads share a transaction; each returns when its own part is durable.
+    """
 
     def __init__(self, database: Database, facts: GalleryFacts) -> None:
         self._database = database
+        self._writes = GroupCommit(database)
+        self._log_holds_deleted = False
         self.facts = facts
 
     @classmethod
@@ -58,19 +60,19 @@ class GalleryStore:
     ) -> GalleryStore:
         """Open the gallery of a model, or make it when the directory has none.
 
-        Raises `FingerprintMismatch` when the gallery was made with another model,
+        A gallery of an older vreid is migrated, after a copy of it was made beside it. Raises
+        `FingerprintMismatch` when the gallery was made with another model,
         `GalleryDamaged`, `GalleryLocked`, `GalleryUnwritable` or `GalleryUnsupported`.
         """
         database = Database(directory / DATABASE_NAME, create=True, busy_timeout=lock_timeout)
         try:
-            facts = _prepare(database, GalleryFacts(fingerprint, feature_size, datetime.now(UTC)))
+            wanted = GalleryFacts(fingerprint, feature_size, datetime.now(UTC))
+            facts = schema.prepare(database, wanted)
             if (facts.fingerprint, facts.feature_size) != (fingerprint, feature_size):
                 raise FingerprintMismatch(
                     f"The gallery {directory} was made with the model {facts.fingerprint}, and "
-                    "the bundle is "
-                    f"{fingerprint}; features of two models cannot be compared. Use the old "
-                    "bundle, or index "
-                    "the pictures again into a new directory: "
+                    f"the bundle is {fingerprint}; features of two models cannot be compared. Use "
+                    "the old bundle, or index the pictures again into a new directory: "
                     "vreid index SOURCE --bundle NEW_BUNDLE --gallery NEW_DIRECTORY"
                 )
         except BaseException:
@@ -86,7 +88,7 @@ class GalleryStore:
         """
         database = Database(directory / DATABASE_NAME, create=False)
         try:
-            return cls(database, _prepare(database, None))
+            return cls(database, schema.prepare(database, None))
         except BaseException:
             database.close()
             raise
@@ -96,90 +98,125 @@ class GalleryStore:
         """The database file."""
         return self._database.path
 
+    @property
+    def database(self) -> Database:
+        """Connections to the file, for the gallery's own maintenance."""
+        return self._database
+
     def add(
         self, records: Sequence[NewRecord], *, skip_known_content: bool = False
     ) -> list[Record]:
-        """Store records in one transaction and return them; they are on the disk by then.
+        """Store records, all of them or none, and return them; they are on the disk by then.
 
         With `skip_known_content`, a record whose content hash is stored already is left out of both
         the gallery and the answer. Raises `DuplicateRecord` with every id that is taken, and
         `InvalidRecord` when the feature size is another; in both cases nothing is stored.
         """
-        self._check_sizes(records)
+        enrolment.check_sizes(records, self.facts.feature_size)
         now = datetime.now(UTC)
-        with self._database.writing() as connection:
-            if skip_known_content:
-                records = _without_known_content(connection, records)
-            _refuse_taken_ids(connection, records)
-            first = _last_sequence(connection) + 1
-            stored = [
-                _with_sequence(new, sequence, now) for sequence, new in enumerate(records, first)
-            ]
-            connection.executemany(
-                "INSERT INTO change (sequence, kind, record_sequence) VALUES (?, 'add', ?)",
-                [(record.sequence, record.sequence) for record in stored],
+        return self._writes.run(
+            lambda connection: enrolment.store_records(
+                connection, records, now, skip_known_content=skip_known_content
             )
-            connection.executemany(_INSERT_RECORD, [encode_record(record) for record in stored])
-            connection.executemany(
-                "INSERT INTO thumbnail (record_sequence, modality, jpeg) VALUES (?, ?, ?)",
-                [
-                    (record.sequence, str(modality), jpeg)
-                    for record, new in zip(stored, records, strict=True)
-                    for modality, jpeg in new.thumbnails.items()
-                ],
+        )
+
+    def relabel(self, record_id: str, labels: Labels, content_hash: str | None) -> Record:
+        """Replace what is told about a record; it keeps its id and moves to the end of the order.
+
+        Raises `UnknownRecord`.
+        """
+        now = datetime.now(UTC)
+        if not self._writes.run(
+            lambda connection: enrolment.relabel_record(
+                connection, record_id, labels, content_hash, now
             )
-        return stored
+        ):
+            raise UnknownRecord(record_id)
+        # Many records are relabelled in a row: their old labels leave the log together.
+        self._log_holds_deleted = True
+        return self.get(record_id)
 
     def delete(self, ids: Iterable[str]) -> int:
-        """Delete records with their features and thumbnails; return how many there were."""
-        wanted = json.dumps(list(ids))
-        with self._database.writing() as connection:
-            found = connection.execute(
-                "SELECT sequence FROM record WHERE id IN (SELECT value FROM json_each(?)) "
-                "ORDER BY sequence",
-                (wanted,),
-            ).fetchall()
-            first = _last_sequence(connection) + 1
-            connection.executemany(
-                "INSERT INTO change (sequence, kind, record_sequence) VALUES (?, 'delete', ?)",
-                [(number, row[0]) for number, row in enumerate(found, first)],
+        """Delete records with their features and thumbnails; return how many there were.
+
+        Their bytes are gone from the files too when this returns, unless a reader kept the log in
+        use; then that happens at the next `erase_remains`, or when the last process closes.
+        """
+        wanted, now = list(ids), datetime.now(UTC)
+        count = self._writes.run(lambda connection: deletion.delete_by_id(connection, wanted, now))
+        self._erase_deleted()
+        return count
+
+    def delete_selected(self, selection: Selection) -> int:
+        """Delete every record that is selected, one transaction a batch; return how many."""
+        total = 0
+        while count := self._writes.run(
+            lambda connection: deletion.delete_selected(
+                connection, selection, _DELETED_AT_ONCE, datetime.now(UTC)
             )
-            connection.executemany("DELETE FROM record WHERE sequence = ?", found)
-        return len(found)
+        ):
+            total += count
+        if total:
+            self._erase_deleted()
+        return total
+
+    def count_selected(self, selection: Selection) -> int:
+        """How many records `delete_selected` would delete."""
+        with self._database.reading() as connection:
+            return deletion.count_selected(connection, selection)
+
+    def erase_remains(self) -> None:
+        """Try again to clear the log of what was deleted; does nothing when it is clear."""
+        if self._log_holds_deleted:
+            self._erase_deleted(patience=0.0)
+
+    def scrub(self) -> None:
+        """Write the file anew, without the unused parts of pages; takes as long as copying it.
+
+        SQLite zeroes what is deleted, but when it splits or joins pages a copy of a short value
+        may stay in an unused part of one.
+        """
+        self._database.rebuild()
+        self._erase_deleted()
 
     def get(self, record_id: str) -> Record:
-        """The record with this id. Raises `UnknownRecord`."""
+        """The record with this id. Raises `UnknownRecord`, and `GalleryDamaged` if unreadable."""
         with self._database.reading() as connection:
             row = connection.execute(f"{_SELECT_RECORD} WHERE r.id = ?", (record_id,)).fetchone()
         if row is None:
             raise UnknownRecord(record_id)
         return self._decode(row)
 
-    def by_sequence(self, sequences: Iterable[int]) -> dict[int, Record]:
+    def by_sequence(self, sequences: Iterable[int]) -> FoundRecords:
         """Records by their sequence number; those that do not exist are left out."""
         wanted = json.dumps(list(sequences))
         with self._database.reading() as connection:
             rows = connection.execute(
                 f"{_SELECT_RECORD} WHERE r.sequence IN (SELECT value FROM json_each(?))", (wanted,)
             ).fetchall()
-        return {record.sequence: record for record in map(self._decode, rows)}
+        read = [self._read(row) for row in rows]
+        return FoundRecords(
+            {each.sequence: each for each in read if isinstance(each, Record)},
+            tuple(each for each in read if isinstance(each, DamagedRecord)),
+        )
 
     def thumbnail(self, record_id: str, modality: Modality) -> bytes | None:
         """The JPEG thumbnail of one modality, None when it has none. Raises `UnknownRecord`."""
         with self._database.reading() as connection:
-            row = connection.execute(
-                "SELECT t.jpeg FROM record AS r LEFT JOIN thumbnail AS t "
-                "ON t.record_sequence = r.sequence AND t.modality = ? WHERE r.id = ?",
-                (str(modality), record_id),
-            ).fetchone()
-        if row is None:
+            found = pictures.read_picture(connection, record_id, modality)
+        if found is None:
             raise UnknownRecord(record_id)
-        return None if row[0] is None else bytes(row[0])
+        return found[0]
 
     def known_content(self, hashes: Iterable[str]) -> set[str]:
         """Those of the content hashes that some record carries."""
         with self._database.reading() as connection:
-            return _known_content(connection, hashes)
+            return enrolment.known_content(connection, hashes)
+
+    def ids_with_images(self, images_hash: str) -> list[str]:
+        """Ids of the records that were made of these images, whatever their labels."""
+        with self._database.reading() as connection:
+            return enrolment.ids_with_images(connection, images_hash)
 
     def count(self) -> int:
         """How many records there are."""
@@ -189,32 +226,50 @@ class GalleryStore:
     def last_sequence(self) -> int:
         """The number of the newest change, 0 when nothing ever changed; cheap enough to poll."""
         with self._database.reading() as connection:
-            return _last_sequence(connection)
+            return feed.last_sequence(connection)
 
-    def changes_since(self, sequence: int, limit: int = 1024) -> list[Change]:
+    def feed_floor(self) -> int:
+        """Up to which number the feed has forgotten deletions."""
+        with self._database.reading() as connection:
+            return feed.feed_floor(connection)
+
+    def changes_since(
+        self, sequence: int, limit: int = 1024, *, known_floor: int = 0
+    ) -> list[Change]:
         """The next changes after a sequence number, oldest first, at most `limit`.
 
-        A damaged record does not raise: it would hide every change after it.
+        A record that was added and deleted since comes as its deletion alone. A damaged record
+        does not raise: it would hide every change after it.
+
+        `known_floor` is the `feed_floor` of when the reader held nothing, or of when it last
+        compared. Raises `FeedForgotten` when deletions that the reader has not seen may be gone
+        from the feed: it then drops `missing_sequences` and goes on from where it was, with the
+        error's `floor` as `known_floor`.
         """
         with self._database.reading() as connection:
-            rows = connection.execute(
-                "SELECT c.sequence, c.kind, c.record_sequence, "
-                f"{', '.join(f'r.{name}' for name in RECORD_COLUMNS)} "
-                "FROM change AS c LEFT JOIN record AS r "
-                "ON c.kind = 'add' AND r.sequence = c.record_sequence "
-                "WHERE c.sequence > ? ORDER BY c.sequence LIMIT ?",
-                (sequence, limit),
-            ).fetchall()
-        return [self._change(row) for row in rows]
+            connection.execute("BEGIN")
+            floor = feed.feed_floor(connection)
+            if 0 < sequence < floor and known_floor < floor:
+                raise FeedForgotten(floor)
+            records, deletions = feed.rows_after(connection, sequence, limit)
+            connection.execute("COMMIT")
+        changes = [self._addition(row) for row in records]
+        changes += [Change(number, "delete", gone, None) for number, gone in deletions]
+        return sorted(changes, key=lambda change: change.sequence)
 
-    def records_after(self, sequence: int, limit: int) -> list[Record]:
+    def missing_sequences(self, held: Iterable[int]) -> list[int]:
+        """Those of the records' numbers that no record has any more."""
+        with self._database.reading() as connection:
+            return feed.missing_sequences(connection, held)
+
+    def records_after(self, sequence: int, limit: int) -> list[Record | DamagedRecord]:
         """The next records after a sequence number, in the order in which they were stored."""
         with self._database.reading() as connection:
             rows = connection.execute(
                 f"{_SELECT_RECORD} WHERE r.sequence > ? ORDER BY r.sequence LIMIT ?",
                 (sequence, limit),
             ).fetchall()
-        return [self._decode(row) for row in rows]
+        return [self._read(row) for row in rows]
 
     def size_on_disk(self) -> int:
         """Bytes of the database and its write-ahead log."""
@@ -227,101 +282,26 @@ class GalleryStore:
 
     def close(self) -> None:
         """Close the files; afterwards every call raises `GalleryClosed`."""
+        self.erase_remains()
         self._database.close()
 
-    def _change(self, row: Sequence[Any]) -> Change:
-        sequence, kind, record_sequence, *record = row
-        if record[0] is None:
-            return Change(sequence, kind, record_sequence, None)
+    def _erase_deleted(self, patience: float = 1.0) -> None:
+        # The deletion is committed: an error here would make the caller do it again.
+        self._log_holds_deleted = True
+        with suppress(GalleryError):
+            self._log_holds_deleted = not self._database.erase_log(patience)
+
+    def _addition(self, row: Sequence[Any]) -> Change:
+        read = self._read(row)
+        if isinstance(read, DamagedRecord):
+            return Change(read.sequence, "add", read.sequence, None, damage=read.reason)
+        return Change(read.sequence, "add", read.sequence, read)
+
+    def _read(self, row: Sequence[Any]) -> Record | DamagedRecord:
         try:
-            return Change(sequence, kind, record_sequence, self._decode(record))
+            return self._decode(row)
         except GalleryDamaged as error:
-            return Change(sequence, kind, record_sequence, None, damage=str(error))
+            return DamagedRecord(row[0], row[1], str(error))
 
     def _decode(self, row: Sequence[object]) -> Record:
         return decode_record(row, self.facts.feature_size, self.path)
-
-    def _check_sizes(self, records: Iterable[NewRecord]) -> None:
-        for record in records:
-            if record.features.shape[1] != self.facts.feature_size:
-                raise InvalidRecord(
-                    f"The features have {record.features.shape[1]} values a modality, and this "
-                    "gallery holds "
-                    f"{self.facts.feature_size}; embed with the gallery's bundle."
-                )
-
-
-def _prepare(database: Database, wanted: GalleryFacts | None) -> GalleryFacts:
-    """Bring the schema up to date; `wanted` is written into a gallery that is new."""
-    with database.reading() as connection:
-        if schema.version_of(connection, database.path) == schema.SCHEMA_VERSION:
-            return schema.read_facts(connection, database.path)
-    with database.writing() as connection:
-        # Another process may have made or migrated it in between.
-        version = schema.version_of(connection, database.path)
-        if version < schema.SCHEMA_VERSION:
-            schema.migrate(connection, version)
-        if version == 0 and wanted is not None:
-            schema.write_facts(connection, wanted)
-        return schema.read_facts(connection, database.path)
-
-
-def _with_sequence(new: NewRecord, sequence: int, now: datetime) -> Record:
-    return Record(
-        sequence=sequence,
-        id=make_id() if new.id is None else new.id,
-        identity=new.identity,
-        camera=new.camera,
-        scene=new.scene,
-        captured_at=new.captured_at,
-        attributes=new.attributes,
-        mask=new.mask,
-        features=new.features,
-        content_hash=new.content_hash,
-        source=new.source,
-        created_at=now,
-    )
-
-
-def _last_sequence(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT coalesce(max(sequence), 0) FROM change").fetchone()[0])
-
-
-def _known_content(connection: sqlite3.Connection, hashes: Iterable[str]) -> set[str]:
-    rows = connection.execute(
-        "SELECT content_hash FROM record "
-        "WHERE content_hash IN (SELECT value FROM json_each(?)) AND content_hash IS NOT NULL",
-        (json.dumps(list(hashes)),),
-    ).fetchall()
-    return {row[0] for row in rows}
-
-
-def _without_known_content(
-    connection: sqlite3.Connection, records: Sequence[NewRecord]
-) -> list[NewRecord]:
-    known = _known_content(
-        connection, [each.content_hash for each in records if each.content_hash is not None]
-    )
-    kept = []
-    for record in records:
-        if record.content_hash is not None:
-            if record.content_hash in known:
-                continue
-            known.add(record.content_hash)
-        kept.append(record)
-    return kept
-
-
-def _refuse_taken_ids(connection: sqlite3.Connection, records: Iterable[NewRecord]) -> None:
-    ids = [record.id for record in records if record.id is not None]
-    rows = connection.execute(
-        "SELECT id FROM record WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(ids),)
-    ).fetchall()
-    taken = {row[0] for row in rows}
-    repeated, seen = [], set(taken)
-    for record_id in ids:
-        if record_id in seen:
-            repeated.append(record_id)
-        seen.add(record_id)
-    if repeated:
-        raise DuplicateRecord(repeated)

@@ -52,6 +52,13 @@ INTERRUPTED = 130
     show_default=True,
     help="In a plain folder of pictures: take the identity from the folder of each picture.",
 )
+@click.option(
+    "--update",
+    is_flag=True,
+    help="Where the gallery has the images of a sample under other labels: give that record the "
+    "sample's identity, camera, scene, captured_at and attributes (also where they are empty) "
+    "instead of making a second record. Works for records that this version stored.",
+)
 @click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True)
 def index(
     source: Path,
@@ -61,6 +68,7 @@ def index(
     batch_size: int,
     rejects: Path | None,
     identity_from: str,
+    update: bool,
     engine: str,
 ) -> None:
     """Index SOURCE: a manifest (.csv, .jsonl), a data set in a known layout, or a folder.
@@ -92,6 +100,7 @@ def index(
             batch_size=batch_size,
             rejects=rejects,
             identity_from_folder=identity_from == "folder",
+            update=update,
         )
     except KeyboardInterrupt:
         click.echo(
@@ -106,7 +115,9 @@ def index(
 
 def _report(summary: IndexingSummary, as_json: bool) -> None:
     click.echo(
-        f"{summary.indexed} indexed, {summary.skipped} skipped (already in the gallery or "
+        f"{summary.indexed} indexed, "
+        + (f"{summary.updated} updated, " if summary.updated else "")
+        + f"{summary.skipped} skipped (already in the gallery or "
         f"identical to another sample), {summary.rejected} rejected "
         f"in {summary.seconds:.1f} s ({summary.throughput:.1f} samples/s)",
         err=as_json,
@@ -120,6 +131,7 @@ def _report(summary: IndexingSummary, as_json: bool) -> None:
             json.dumps(
                 {
                     "indexed": summary.indexed,
+                    "updated": summary.updated,
                     "skipped": summary.skipped,
                     "rejected": summary.rejected,
                     "seconds": round(summary.seconds, 3),

@@ -27,6 +27,7 @@ from service.gallery.record import NewRecord, Record
 from service.gallery.store import GalleryStore
 from service.indexing.preparation import Outcome, Prepared, Rejected, Skipped, prepare
 from service.indexing.rejects import RejectsFile
+from service.indexing.relabelling import relabel
 from service.indexing.source import SourceItem, path_below, read_source
 from vreid.bundle import Bundle
 from vreid.decoding import DEFAULT_LIMITS, ImageLimits
@@ -48,7 +49,8 @@ _BATCHES_AHEAD = 1
 class IndexingSummary:
     """What a job did, in samples. `rejects` is the rejects file, None when there is none.
 
-    `images` is how many images of each modality the indexed samples have.
+    `images` is how many images of each modality the indexed samples have. `updated` is how many
+    records got other labels.
     """
 
     indexed: int
@@ -57,11 +59,14 @@ class IndexingSummary:
     seconds: float
     rejects: Path | None
     images: Mapping[Modality, int]
+    updated: int = 0
 
     @property
     def throughput(self) -> float:
         """Samples handled a second."""
-        return (self.indexed + self.skipped + self.rejected) / max(self.seconds, 1e-9)
+        return (self.indexed + self.updated + self.skipped + self.rejected) / max(
+            self.seconds, 1e-9
+        )
 
 
 def index_source(
@@ -73,10 +78,14 @@ def index_source(
     batch_size: int = DEFAULT_BATCH_SIZE,
     rejects: Path | None = None,
     identity_from_folder: bool = False,
+    update: bool = False,
     limits: ImageLimits = DEFAULT_LIMITS,
     show_progress: bool = True,
 ) -> IndexingSummary:
     """Index every sample of a source that the gallery does not have yet.
+
+    With `update`, a sample whose images the gallery has under other labels makes no second record:
+    the record gets the sample's labels.
 
     Raises `IndexingError` for a source that is not there, empty or unsupported,
     `FingerprintMismatch` for a gallery of another model, `GalleryError` when records cannot be
@@ -97,7 +106,7 @@ def index_source(
     progress = tqdm(
         total=total, unit="sample", desc="indexing", disable=None if show_progress else True
     )
-    indexed = skipped = 0
+    indexed = skipped = updated = 0
     images: Counter[Modality] = Counter()
     try:
         opened = open_engine(bundle, engine)
@@ -108,6 +117,7 @@ def index_source(
                 manifest.preprocessing,
                 limits,
                 lambda content_hash: bool(store.known_content([content_hash])),
+                store.ids_with_images if update else lambda images_hash: (),
             )
 
         for outcomes in _in_batches(items, prepare_item, batch_size, threads):
@@ -117,7 +127,9 @@ def index_source(
             indexed += len(added)
             images.update(each for record in added for each in modalities_of(record.mask))
             skipped += known + sum(isinstance(each, Skipped) for each in outcomes)
-            for each in (*outcomes, *unfit, *taken):
+            relabelled, failed = relabel(outcomes, store)
+            updated += relabelled
+            for each in (*outcomes, *unfit, *taken, *failed):
                 if isinstance(each, Rejected):
                     rejected.write(each)
             progress.update(len(outcomes))
@@ -133,6 +145,7 @@ def index_source(
         time.monotonic() - started,
         rejected.path,
         {modality: images[modality] for modality in MODALITIES},
+        updated,
     )
 
 
@@ -183,6 +196,7 @@ def _record(
         captured_at=sample.captured_at,
         attributes=sample.attributes,
         content_hash=prepared.content_hash,
+        images_hash=prepared.images_hash,
         source={
             modality: path_below(source, file)
             for modality, image in sample.images.items()

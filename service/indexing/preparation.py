@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
@@ -18,7 +18,7 @@ from service.indexing.thumbnails import make_thumbnail
 from vreid.decoding import ImageLimits, decode_image
 from vreid.errors import VreidError
 from vreid.image_source import Tile
-from vreid.modality import Modality
+from vreid.modality import MODALITIES, Modality
 from vreid.preprocessing import Preprocessing, preprocess
 from vreid.sample import Sample
 
@@ -31,6 +31,7 @@ class Prepared:
     sample: Sample
     id: str | None
     content_hash: str
+    images_hash: str
     inputs: Mapping[Modality, NDArray[np.float32]]
     thumbnails: Mapping[Modality, bytes]
 
@@ -43,6 +44,16 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class Relabelled:
+    """A sample whose images the gallery has, as the record `id`, under other labels."""
+
+    label: str
+    sample: Sample
+    id: str
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rejected:
     """A sample that cannot be indexed; `modality` names the image at fault, if it is one."""
 
@@ -51,7 +62,7 @@ class Rejected:
     modality: Modality | None = None
 
 
-Outcome: TypeAlias = Prepared | Skipped | Rejected
+Outcome: TypeAlias = Prepared | Skipped | Relabelled | Rejected
 
 
 def prepare(
@@ -59,15 +70,19 @@ def prepare(
     preprocessing: Preprocessing,
     limits: ImageLimits,
     is_known: Callable[[str], bool],
+    ids_with_images: Callable[[str], Sequence[str]] = lambda images_hash: (),
 ) -> Outcome:
     """Read, hash, decode and preprocess one sample.
+
+    `is_known` tells whether a record has the content hash; `ids_with_images` which records have
+    the images, where labels are to be updated.
 
     A sample with one bad image is rejected as a whole: a record with fewer modalities than its
     source would be found less well without anybody knowing. What goes wrong with one sample never
     ends the job; what goes wrong with the gallery, a `GalleryError`, does.
     """
     try:
-        return _outcome(item, preprocessing, limits, is_known)
+        return _outcome(item, preprocessing, limits, is_known, ids_with_images)
     except GalleryError:
         raise
     except Exception as error:
@@ -82,6 +97,7 @@ def _outcome(
     preprocessing: Preprocessing,
     limits: ImageLimits,
     is_known: Callable[[str], bool],
+    ids_with_images: Callable[[str], Sequence[str]],
 ) -> Outcome:
     if item.sample is None:
         return Rejected(item.label, item.problem or "it has no sample")
@@ -94,6 +110,16 @@ def _outcome(
     content_hash = hash_content(item, item.sample, contents)
     if is_known(content_hash):
         return Skipped(item.label)
+    images_hash = hash_images(contents)
+    same = [each for each in ids_with_images(images_hash) if item.id in (None, each)]
+    if len(same) > 1:
+        return Rejected(
+            item.label,
+            f"{len(same)} records have its images ({', '.join(same[:3])}); give the id of the one "
+            "to update",
+        )
+    if same:
+        return Relabelled(item.label, item.sample, same[0], content_hash)
     inputs, thumbnails = {}, {}
     for modality, source in item.sample.images.items():
         try:
@@ -103,7 +129,7 @@ def _outcome(
             thumbnails[modality] = make_thumbnail(pixels, modality, preprocessing)
         except VreidError as error:
             return Rejected(item.label, str(error), modality)
-    return Prepared(item.label, item.sample, item.id, content_hash, inputs, thumbnails)
+    return Prepared(item.label, item.sample, item.id, content_hash, images_hash, inputs, thumbnails)
 
 
 def hash_content(item: SourceItem, sample: Sample, contents: Mapping[Modality, bytes]) -> str:
@@ -123,6 +149,16 @@ def hash_content(item: SourceItem, sample: Sample, contents: Mapping[Modality, b
     for modality, data in contents.items():
         digest.update(f"\n{modality} {len(data)}\n".encode())
         digest.update(data)
+    return digest.hexdigest()
+
+
+def hash_images(contents: Mapping[Modality, bytes]) -> str:
+    """SHA-256 over the images' contents alone, in the order RGB, NIR, TIR."""
+    digest = hashlib.sha256()
+    for modality in MODALITIES:
+        if (data := contents.get(modality)) is not None:
+            digest.update(f"{modality} {len(data)}\n".encode())
+            digest.update(data)
     return digest.hexdigest()
 
 

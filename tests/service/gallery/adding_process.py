@@ -1,9 +1,11 @@
 """A process that adds records until it is killed, printing each id once it is acknowledged.
 
-Arguments: the gallery's directory, a prefix for the ids, how many records to add at most.
+Arguments: the gallery's directory, a prefix for the ids, how many pairs of records each thread adds
+at most, and how many threads there are. With several, thread N's prefix ends with N.
 """
 
 import sys
+import threading
 from pathlib import Path
 
 from service.gallery.store import GalleryStore
@@ -11,9 +13,19 @@ from tests.service.gallery.builders import FEATURE_SIZE, FINGERPRINT, new_record
 from vreid.modality import Modality
 
 
-def main(directory: str, prefix: str, count: str) -> None:
+def main(directory: str, prefix: str, count: str, threads: str = "1") -> None:
     store = GalleryStore.open(Path(directory), FINGERPRINT, FEATURE_SIZE)
-    for number in range(int(count)):
+    prefixes = [prefix] if threads == "1" else [f"{prefix}{each}" for each in range(int(threads))]
+    running = [threading.Thread(target=add, args=(store, each, int(count))) for each in prefixes]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    store.close()
+
+
+def add(store: GalleryStore, prefix: str, count: int) -> None:
+    for number in range(count):
         batch = [
             new_record(
                 number,
@@ -23,8 +35,9 @@ def main(directory: str, prefix: str, count: str) -> None:
             )
             for part in "ab"
         ]
-        print(*(record.id for record in store.add(batch)), flush=True)
-    store.close()
+        # One call, so that the lines of threads do not mix.
+        sys.stdout.write(" ".join(record.id for record in store.add(batch)) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

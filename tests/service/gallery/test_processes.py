@@ -9,12 +9,15 @@ from time import sleep
 import numpy as np
 import pytest
 
+from service.gallery.record import Record
 from service.gallery.store import GalleryStore
 from tests.service.gallery.builders import FEATURE_SIZE, FINGERPRINT, new_record
 from vreid.modality import Modality
 
 
-def start_adding(directory: Path, prefix: str, count: int) -> subprocess.Popen[str]:
+def start_adding(
+    directory: Path, prefix: str, count: int, threads: int = 1
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [
             sys.executable,
@@ -23,6 +26,7 @@ def start_adding(directory: Path, prefix: str, count: int) -> subprocess.Popen[s
             str(directory),
             prefix,
             str(count),
+            str(threads),
         ],
         stdout=subprocess.PIPE,
         text=True,
@@ -55,7 +59,7 @@ def test_kill_9_loses_no_acknowledged_record_and_leaves_none_half_there(
     process.stdout.close()
 
     store = GalleryStore.open(tmp_path, FINGERPRINT, FEATURE_SIZE)
-    records = store.records_after(0, 1_000_000)
+    records = [each for each in store.records_after(0, 1_000_000) if isinstance(each, Record)]
     present = [record.id for record in records]
     assert set(acknowledged) <= set(present)
     # At most one batch was committed but not yet told.
@@ -67,6 +71,24 @@ def test_kill_9_loses_no_acknowledged_record_and_leaves_none_half_there(
         assert f"k-{number}-{'b' if record.id.endswith('a') else 'a'}" in present
     assert store.last_sequence() == len(present)
     store.add([new_record(id="afterwards")])
+    store.close()
+
+
+def test_kill_9_in_a_shared_commit_loses_nothing_that_any_thread_was_told(tmp_path: Path) -> None:
+    process = start_adding(tmp_path, "k", 100_000, threads=6)
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(25)]
+    process.kill()
+    lines += process.stdout.readlines()
+    process.wait()
+    process.stdout.close()
+    acknowledged = {each for line in lines if line.endswith("\n") for each in line.split()}
+    store = GalleryStore.open(tmp_path, FINGERPRINT, FEATURE_SIZE)
+    present = {each.id for each in store.records_after(0, 1_000_000)}
+    assert acknowledged <= present
+    assert {record_id[:-1] for record_id in present if record_id.endswith("a")} == {
+        record_id[:-1] for record_id in present if record_id.endswith("b")
+    }
     store.close()
 
 

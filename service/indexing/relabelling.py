@@ -1,0 +1,32 @@
+"""Giving records of a gallery the labels that the source has for their images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from service.errors import InvalidRecord, UnknownRecord
+from service.gallery.record import Labels
+from service.gallery.store import GalleryStore
+from service.indexing.preparation import Outcome, Rejected, Relabelled
+
+
+def relabel(outcomes: Iterable[Outcome], store: GalleryStore) -> tuple[int, list[Rejected]]:
+    """Update the records of samples with other labels; return how many, and those that failed."""
+    updated, rejected = 0, []
+    for each in outcomes:
+        if not isinstance(each, Relabelled):
+            continue
+        sample = each.sample
+        try:
+            labels = Labels(
+                sample.identity,
+                sample.camera,
+                sample.scene,
+                sample.captured_at,
+                sample.attributes,
+            )
+            store.relabel(each.id, labels, each.content_hash)
+            updated += 1
+        except (InvalidRecord, UnknownRecord) as error:
+            rejected.append(Rejected(each.label, str(error)))
+    return updated, rejected
