@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import BaseModel, Field
+
+from service.problems import ProblemBody
 
 AttributeValue = str | int | float | bool
 Vector = list[float] | str
@@ -78,6 +81,47 @@ class EnrolledRecord(StoredRecord):
     """Answer of `POST /gallery`; the record is on the disk."""
 
     warnings: list[str]
+
+
+class IngestLinks(BaseModel):
+    """Where to look next."""
+
+    self: str = Field(
+        description="progress of the entry", examples=["/ingest/8b0c6c0f3f5b4f0e9a1d2c3b4a5f6071"]
+    )
+    records: list[str] = Field(
+        default=[],
+        description="addresses of the records, once they are stored",
+        examples=[["/gallery/8b0c6c0f3f5b4f0e9a1d2c3b4a5f6071"]],
+    )
+
+
+class AcceptedIngest(BaseModel):
+    """Answer of `POST /ingest`: accepted is not stored yet."""
+
+    id: str = Field(examples=["8b0c6c0f3f5b4f0e9a1d2c3b4a5f6071"])
+    status: Literal["accepted"] = "accepted"
+    repeated: bool = Field(description="whether it was accepted before; nothing was added then")
+    links: IngestLinks
+
+
+class IngestProgress(BaseModel):
+    """Answer of `GET /ingest/{id}`."""
+
+    id: str = Field(examples=["8b0c6c0f3f5b4f0e9a1d2c3b4a5f6071"])
+    status: Literal["waiting", "embedding", "stored", "failed"] = Field(
+        description="stored: the records are on the gallery's disk; failed: `problem` says why"
+    )
+    accepted_at: datetime
+    updated_at: datetime
+    attempts: int = Field(description="how many times a worker began")
+    records: list[str] | None = Field(
+        description="ids of the gallery's records, in the order of the samples; null until stored",
+        examples=[["8b0c6c0f3f5b4f0e9a1d2c3b4a5f6071"]],
+    )
+    warnings: list[list[str]] = Field(description="sentences about each sample's images")
+    problem: ProblemBody | None
+    links: IngestLinks
 
 
 class GalleryPage(BaseModel):
@@ -186,6 +230,19 @@ class LimitFacts(BaseModel):
     page: int
 
 
+class IngestFacts(BaseModel):
+    """The queue of `POST /ingest`."""
+
+    enabled: bool = Field(description="whether a Redis server is configured")
+    available: bool = Field(description="whether entries are accepted now")
+    length: int | None = Field(description="entries that are not done; null when not available")
+    pending: int | None = Field(description="of these, entries that workers hold")
+    dead: int | None = Field(description="entries that were given up")
+    limit: int = Field(description="length from which on entries are told 429")
+    workers: int = Field(description="workers in this process")
+    keeps_on_disk: bool | None = Field(description="whether Redis has its append-only file on")
+
+
 class InfoAnswer(BaseModel):
     """Answer of `GET /info`."""
 
@@ -193,4 +250,5 @@ class InfoAnswer(BaseModel):
     model: BundleFacts
     engine: EngineFacts
     gallery: GalleryFacts
+    ingest: IngestFacts
     limits: LimitFacts

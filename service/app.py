@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import anyio.to_thread
 from fastapi import FastAPI
 
 from service.openapi import install_openapi
@@ -19,6 +20,7 @@ from service.routes import (
     gallery,
     health,
     info,
+    ingest,
     search,
 )
 from service.running import Running
@@ -34,14 +36,21 @@ Whatever is missing is left out. Every error is an RFC 9457 problem whose `type`
 
 
 def create_app(running: Running) -> FastAPI:
-    """Return the application for a running service; it closes the gallery when it shuts down."""
+    """Return the application for a running service.
+
+    It starts the workers of ingest, and closes them, the queue and the gallery when it shuts down.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if running.crew is not None:
+            running.crew.start()
+        if running.retention is not None:
+            running.retention.start()
         try:
             yield
         finally:
-            running.gallery.close()
+            await _close(running)
 
     app = FastAPI(
         title="vreid",
@@ -53,7 +62,7 @@ def create_app(running: Running) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.running = running
-    for module in (search, embed, compare, gallery, health, info, console, documentation):
+    for module in (search, embed, compare, gallery, ingest, health, info, console, documentation):
         app.include_router(module.router)
     app.mount("/console", console.console_files(), name="console")
     install_problem_handlers(app)
@@ -61,3 +70,15 @@ def create_app(running: Running) -> FastAPI:
     app.add_middleware(OriginCheck, settings=running.settings)
     app.add_middleware(RequestContext)
     return app
+
+
+async def _close(running: Running) -> None:
+    if running.crew is not None:
+        await anyio.to_thread.run_sync(running.crew.stop, float(running.settings.drain_timeout))
+    if running.retention is not None:
+        await anyio.to_thread.run_sync(running.retention.stop)
+    if running.intake is not None:
+        await running.intake.close()
+    if running.embedder.cache is not None:
+        running.embedder.cache.close()
+    running.gallery.close()

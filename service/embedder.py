@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from service.embedding_cache import CachedPicture, EmbeddingCache
 from service.indexing.thumbnails import make_thumbnail
 from service.request_errors import InvalidField, TooManyPixels
 from vreid.bundle import Bundle
@@ -16,7 +17,7 @@ from vreid.decoding import ImageLimits, declared_pixels, decode_image
 from vreid.embedding import embed
 from vreid.engines import BranchEngine, open_engine
 from vreid.errors import ImageError, UnknownModality
-from vreid.modality import Modality, subset_name
+from vreid.modality import MODALITIES, Modality, subset_name
 from vreid.preprocessing import modality_warnings, preprocess
 
 
@@ -54,9 +55,13 @@ class EmbeddedSamples:
 
 @dataclass(frozen=True, slots=True)
 class _PreparedImage:
-    """What is kept of an image when its pixels are given up."""
+    """What is kept of an image when its pixels are given up.
 
-    branch_input: NDArray[np.float32]
+    `branch_input` is None where `features` (D,) are known from before.
+    """
+
+    branch_input: NDArray[np.float32] | None
+    features: NDArray[np.float32] | None
     warnings: Sequence[str]
     thumbnail: bytes | None
 
@@ -64,16 +69,23 @@ class _PreparedImage:
 class Embedder:
     """A bundle and an open engine on it; safe to call from several threads.
 
-    `request_pixels` is how many pixels the images of one call may declare together.
+    `request_pixels` is how many pixels the images of one call may declare together; a `cache`
+    knows features of pictures that were embedded before.
     """
 
     def __init__(
-        self, bundle: Bundle, engine: BranchEngine, limits: ImageLimits, request_pixels: int
+        self,
+        bundle: Bundle,
+        engine: BranchEngine,
+        limits: ImageLimits,
+        request_pixels: int,
+        cache: EmbeddingCache | None = None,
     ) -> None:
         self.bundle = bundle
         self.engine = engine
         self.limits = limits
         self.request_pixels = request_pixels
+        self.cache = cache
 
     @classmethod
     def open(
@@ -117,22 +129,17 @@ class Embedder:
             TooManyPixels: the images together declare more than `request_pixels`.
             EngineError: the engine failed.
         """
-        self._check_headers(samples)
+        self.check_headers(samples)
+        known = self._known_pictures(samples)
         prepared = [
             {
-                modality: self._prepare(sample, modality, with_thumbnails)
+                modality: self._prepare(sample, modality, pictures.get(modality), with_thumbnails)
                 for modality in sample.images
             }
-            for sample in samples
+            for sample, pictures in zip(samples, known, strict=True)
         ]
-        features, mask = embed(
-            [
-                {modality: image.branch_input for modality, image in images.items()}
-                for images in prepared
-            ],
-            self.engine,
-            self.bundle.manifest.feature_size,
-        )
+        features, mask = self._features(prepared)
+        self._keep_pictures(samples, prepared, features)
         return EmbeddedSamples(
             features,
             mask,
@@ -150,8 +157,13 @@ class Embedder:
             ),
         )
 
-    def _check_headers(self, samples: Sequence[SentSample]) -> None:
-        """Refuse by what the files declare, before any pixel is decoded."""
+    def check_headers(self, samples: Sequence[SentSample]) -> None:
+        """Refuse by what the files declare, before any pixel is decoded.
+
+        Raises:
+            InvalidField: a file is no image that is read; it names the field and the reason.
+            TooManyPixels: the images together declare more than `request_pixels`.
+        """
         total = 0
         for sample in samples:
             for modality, data in sample.images.items():
@@ -174,16 +186,86 @@ class Embedder:
             )
 
     def _prepare(
-        self, sample: SentSample, modality: Modality, with_thumbnail: bool
+        self,
+        sample: SentSample,
+        modality: Modality,
+        known: CachedPicture | None,
+        with_thumbnail: bool,
     ) -> _PreparedImage:
+        if known is not None and not with_thumbnail:
+            return _PreparedImage(None, known.features, known.warnings, None)
         preprocessing = self.bundle.manifest.preprocessing
         with _named(sample, modality):
             pixels = decode_image(sample.images[modality], self.limits)
+        thumbnail = make_thumbnail(pixels, modality, preprocessing) if with_thumbnail else None
+        if known is not None:
+            return _PreparedImage(None, known.features, known.warnings, thumbnail)
         return _PreparedImage(
             preprocess(pixels, modality, preprocessing, sample.tir_palette),
+            None,
             modality_warnings(pixels, modality),
-            make_thumbnail(pixels, modality, preprocessing) if with_thumbnail else None,
+            thumbnail,
         )
+
+    def _features(
+        self, prepared: Sequence[Mapping[Modality, _PreparedImage]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Run the branches on what is not known; features (N, 3, D) and mask (N, 3)."""
+        unknown = [
+            {
+                modality: image.branch_input
+                for modality, image in images.items()
+                if image.branch_input is not None
+            }
+            for images in prepared
+        ]
+        size = self.bundle.manifest.feature_size
+        rows = [row for row, images in enumerate(unknown) if images or not prepared[row]]
+        features = np.zeros((len(prepared), len(MODALITIES), size), dtype=np.float32)
+        mask = np.zeros((len(prepared), len(MODALITIES)), dtype=np.bool_)
+        features[rows], mask[rows] = embed([unknown[row] for row in rows], self.engine, size)
+        for row, images in enumerate(prepared):
+            for modality, image in images.items():
+                if image.features is not None:
+                    features[row, modality.index] = image.features
+                    mask[row, modality.index] = True
+        return features, mask
+
+    def _known_pictures(self, samples: Sequence[SentSample]) -> list[dict[Modality, CachedPicture]]:
+        if self.cache is None:
+            return [{} for _ in samples]
+        keys = [self._cache_keys(sample, self.cache) for sample in samples]
+        known = self.cache.read([key for each in keys for key in each.values()])
+        return [
+            {modality: known[key] for modality, key in each.items() if key in known}
+            for each in keys
+        ]
+
+    def _keep_pictures(
+        self,
+        samples: Sequence[SentSample],
+        prepared: Sequence[Mapping[Modality, _PreparedImage]],
+        features: NDArray[np.float32],
+    ) -> None:
+        if self.cache is None:
+            return
+        self.cache.write(
+            {
+                key: CachedPicture(
+                    features[row, modality.index], tuple(prepared[row][modality].warnings)
+                )
+                for row, sample in enumerate(samples)
+                for modality, key in self._cache_keys(sample, self.cache).items()
+                if prepared[row][modality].features is None
+            }
+        )
+
+    @staticmethod
+    def _cache_keys(sample: SentSample, cache: EmbeddingCache) -> dict[Modality, str]:
+        return {
+            modality: cache.key(modality, data, sample.tir_palette)
+            for modality, data in sample.images.items()
+        }
 
 
 @contextmanager

@@ -227,6 +227,12 @@ class EnrolInput(Images, RecordFields):
     """Body of `POST /gallery`."""
 
 
+class IngestInput(Input):
+    """Body of `POST /ingest`; the sightings are stored together or not at all."""
+
+    samples: list[EnrolInput] = Field(min_length=1)
+
+
 class CompareInput(Input):
     """Body of `POST /compare`."""
 

@@ -14,6 +14,7 @@ from service.inputs import (
     EmbedInput,
     EnrolInput,
     Images,
+    IngestInput,
     Input,
     RecordFields,
     SearchInput,
@@ -37,6 +38,7 @@ _FORMS: dict[type[Input], tuple[str, ...]] = {
     EmbedInput: EMBED_FIELDS,
     SearchInput: SEARCH_FIELDS,
     EnrolInput: ENROL_FIELDS,
+    IngestInput: ENROL_FIELDS,
     CompareInput: COMPARE_FIELDS,
 }
 
@@ -48,19 +50,24 @@ _STATUS_TITLES = {
     413: "The body or an image is too large",
     415: "The body's or an image's type is not read",
     422: "A field or an image cannot be used",
+    429: "Too much is waiting; Retry-After says when to come back",
+    501: "The service is not set up for this call",
     503: "The service is busy or not ready; Retry-After says when to come back",
     507: "The gallery cannot be written",
 }
 
 
-def body_of(model: str) -> dict[str, Any]:
+def body_of(model: str, example: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return what a route with a body adds to its operation: the input as form and as JSON."""
+    document: dict[str, Any] = {"schema": {"$ref": _REFERENCE.format(model=model)}}
+    if example is not None:
+        document["example"] = example
     return {
         "requestBody": {
             "required": True,
             "content": {
                 FORM: {"schema": {"$ref": _REFERENCE.format(model=_form_name(model))}},
-                DOCUMENT: {"schema": {"$ref": _REFERENCE.format(model=model)}},
+                DOCUMENT: document,
             },
         }
     }

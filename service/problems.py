@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from service import errors as service_errors
 from service import request_errors
+from service.ingest import errors as ingest_errors
 from service.request_errors import FieldProblem, InvalidField, InvalidRequest
 from vreid import errors
 
@@ -93,6 +94,15 @@ KINDS: dict[type[errors.VreidError], Kind] = {
     service_errors.GalleryClosed: Kind(
         503, "not-ready", "The service is shutting down", retry_after=2
     ),
+    ingest_errors.IngestOff: Kind(501, "ingest-off", "There is no ingest here"),
+    ingest_errors.IngestFull: Kind(429, "ingest-full", "Too much is waiting", retry_after=5),
+    ingest_errors.IngestUnavailable: Kind(
+        503, "ingest-unavailable", "Ingest cannot accept anything", retry_after=5
+    ),
+    ingest_errors.UnknownIngest: Kind(404, "unknown-ingest", "No such ingest"),
+    ingest_errors.IdempotencyKeyReused: Kind(
+        422, "idempotency-key-reused", "The key belongs to another request"
+    ),
 }
 """Error class -> kind. An error takes the entry of the nearest class it derives from; one with no
 entry is a fault of the service and answered with 500."""
@@ -139,6 +149,18 @@ def problem(
     kind: Kind, detail: str, request_id: str, fields: Sequence[FieldProblem] = ()
 ) -> Response:
     """Return the response for one problem."""
+    body = problem_document(kind, detail, request_id, fields)
+    headers = {} if kind.retry_after is None else {"Retry-After": str(kind.retry_after)}
+    if kind.closes:
+        headers["Connection"] = "close"
+    # Text that a client sent may hold lone surrogates; ASCII escapes carry them.
+    return Response(json.dumps(body), kind.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def problem_document(
+    kind: Kind, detail: str, request_id: str, fields: Sequence[FieldProblem] = ()
+) -> dict[str, Any]:
+    """Return one problem as a JSON object, as `ProblemBody` describes it."""
     body: dict[str, Any] = {
         "type": kind.type,
         "title": kind.title,
@@ -149,17 +171,26 @@ def problem(
     }
     if fields:
         body["errors"] = [{"field": one.field, "message": one.message} for one in fields]
-    headers = {} if kind.retry_after is None else {"Retry-After": str(kind.retry_after)}
-    if kind.closes:
-        headers["Connection"] = "close"
-    # Text that a client sent may hold lone surrogates; ASCII escapes carry them.
-    return Response(json.dumps(body), kind.status, headers=headers, media_type=MEDIA_TYPE)
+    return body
+
+
+def problem_document_of(error: errors.VreidError, request_id: str) -> dict[str, Any]:
+    """Return a typed error as a problem; of a fault of the service no more than that it failed."""
+    kind = kind_of(error)
+    if kind.status == 500:
+        return unexpected_problem_document(request_id)
+    return problem_document(kind, str(error), request_id, fields_of(error))
 
 
 def unexpected_problem(request_id: str) -> Response:
     """Return the response for an error that nobody expected; the log holds the rest."""
-    return problem(
-        UNEXPECTED,
-        f"an error that was not foreseen; look for {request_id} in the service's log",
-        request_id,
-    )
+    return problem(UNEXPECTED, _unforeseen(request_id), request_id)
+
+
+def unexpected_problem_document(request_id: str) -> dict[str, Any]:
+    """Return the problem of an error that nobody expected."""
+    return problem_document(UNEXPECTED, _unforeseen(request_id), request_id)
+
+
+def _unforeseen(request_id: str) -> str:
+    return f"an error that was not foreseen; look for {request_id} in the service's log"

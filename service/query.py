@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +39,7 @@ def sent_sample(images: Images, prefix: str) -> SentSample:
     return SentSample(images.by_modality(), images.tir_palette, prefix)
 
 
-def sent_samples(samples: list[Images], is_form: bool) -> list[SentSample]:
+def sent_samples(samples: Sequence[Images], is_form: bool) -> list[SentSample]:
     """Return the samples of a request with the field names that its client used."""
     return [
         sent_sample(images, "" if is_form else f"samples[{position}].")

@@ -8,7 +8,15 @@ from typing import Any, Generic, TypeVar
 
 import pydantic_core
 
-from service.inputs import CompareInput, EmbedInput, EnrolInput, Input, SearchInput, SearchOptions
+from service.inputs import (
+    CompareInput,
+    EmbedInput,
+    EnrolInput,
+    IngestInput,
+    Input,
+    SearchInput,
+    SearchOptions,
+)
 from service.multipart import Part, parse_multipart
 from service.request_errors import FieldProblem, InvalidRequest, MalformedBody, UnsupportedBody
 from service.validation import Location, validate
@@ -47,6 +55,11 @@ def read_search(body: bytes, content_type: str) -> Reading[SearchInput]:
 def read_enrol(body: bytes, content_type: str) -> Reading[EnrolInput]:
     """Read the body of `POST /gallery`."""
     return _read(EnrolInput, body, content_type, _enrol_document, ENROL_FIELDS)
+
+
+def read_ingest(body: bytes, content_type: str) -> Reading[IngestInput]:
+    """Read the body of `POST /ingest`; a form holds one sighting, a document several."""
+    return _read(IngestInput, body, content_type, _ingest_document, ENROL_FIELDS)
 
 
 def read_compare(body: bytes, content_type: str) -> Reading[CompareInput]:
@@ -140,6 +153,10 @@ def _enrol_document(fields: Fields) -> Fields:
     if not _has_image(fields):
         raise _no_image()
     return fields
+
+
+def _ingest_document(fields: Fields) -> Fields:
+    return {"samples": [_enrol_document(fields)]}
 
 
 def _compare_document(fields: Fields) -> Fields:

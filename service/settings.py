@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.embedding_cache import CacheSettings
+from service.gallery.retention import parse_age
+from service.ingest.settings import IngestSettings
 from vreid.decoding import LARGEST_MAX_PIXELS
 from vreid.errors import ConfigurationError
 
@@ -128,6 +132,27 @@ class Settings(BaseSettings):
         default=0.001, gt=0, lt=1, description="operating point of the verdict in /compare"
     )
     limits: Limits = Field(default_factory=Limits, description="limits of one request")
+    retention: dict[str, str] = Field(
+        default_factory=dict,
+        description='ages after which records are deleted, by camera, as in {"gate": "30d", '
+        '"*": "90d"}; * is every camera that is not named; by default nothing is deleted',
+    )
+    retention_interval: float = Field(
+        default=3600.0, gt=0, description="seconds between looks for records to delete"
+    )
+    ingest: IngestSettings = Field(
+        default_factory=IngestSettings, description="accept now, embed later"
+    )
+    cache: CacheSettings = Field(
+        default_factory=CacheSettings, description="features of pictures that were embedded before"
+    )
+
+    @field_validator("retention")
+    @classmethod
+    def _ages(cls, rules: dict[str, str]) -> dict[str, str]:
+        for age in rules.values():
+            parse_age(age)
+        return rules
 
 
 def load_settings(overrides: Mapping[str, Any]) -> Settings:
@@ -211,4 +236,6 @@ def _sentences(error: ValidationError) -> Iterator[str]:
         location = [str(part) for part in entry["loc"]]
         variable = PREFIX + "__".join(location).upper()
         message = entry["msg"][0].lower() + entry["msg"][1:]
-        yield f"setting {'.'.join(location)} ({variable}): {message}, got {entry['input']!r}"
+        # An address may come with a password.
+        given = re.sub(r"//[^/]*@", "//***@", repr(entry["input"]))
+        yield f"setting {'.'.join(location)} ({variable}): {message}, got {given}"

@@ -14,18 +14,21 @@ from service.request_errors import Overloaded
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
+# The gallery stores what comes at the same moment in one transaction.
+WRITES_TOGETHER = 8
+
 
 class Workers:
     """At most `running` calls run and at most `pending` requests are held, running or waiting.
 
-    Writes to the gallery have one thread of their own and half of the places: while they wait for
-    another process's lock, embedding and searching go on.
+    Writes to the gallery have `WRITES_TOGETHER` threads of their own and half of the places: while
+    they wait for another process's lock, embedding and searching go on.
     """
 
     def __init__(self, running: int, pending: int, write_patience: float = 3.0) -> None:
         self._limiter = anyio.CapacityLimiter(running)
-        self._write_limiter = anyio.CapacityLimiter(1)
-        self._write_turn = anyio.Lock()
+        self._write_limiter = anyio.CapacityLimiter(WRITES_TOGETHER)
+        self._write_turn = anyio.Semaphore(WRITES_TOGETHER)
         self._write_patience = write_patience
         self._pending = pending
         self._pending_writes = max(1, pending // 2)
@@ -80,7 +83,7 @@ class Workers:
         *args: Arguments.args,
         **kwargs: Arguments.kwargs,
     ) -> Result:
-        """Run `function`, which writes to the gallery, in the thread for writes.
+        """Run `function`, which writes to the gallery, in a thread for writes.
 
         Raises:
             Overloaded: the writes before it took longer than `write_patience` seconds.

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "export": ("export.cli:export", "export,cpu", "Write a checkpoint as a bundle of ONNX files."),
     "gallery": ("service.gallery.command:gallery", "service,cpu", "Inspect and edit a gallery."),
     "index": ("service.indexing.command:index", "service,cpu", "Index an archive offline."),
+    "ingest": ("service.ingest.command:ingest", "service,cpu", "List and requeue failed entries."),
     "serve": ("service.cli:serve", "service,cpu", "Serve /embed and /search over HTTP."),
     "synth": (
         "training.synth.command:synth",
@@ -37,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Generate synthetic RGB-NIR-TIR vehicles.",
     ),
     "train": ("training.cli:train", "train,cpu", "Train CCNet."),
+    "worker": ("service.ingest.command:worker", "service,cpu", "Embed what /ingest accepted."),
 }
 """Name -> (import path, the extras that bring what it imports, one line of help)."""
 

@@ -11,11 +11,10 @@ from starlette.responses import Response
 
 from service.answers import EnrolledRecord, GalleryPage, StoredRecord
 from service.bodies import content_type_of, json_response, received_body
+from service.enrolment import new_record
 from service.errors import DuplicateRecord, UnknownRecord
 from service.gallery.record import NewRecord, check_id
-from service.indexing.preparation import hash_content
-from service.indexing.source import SourceItem
-from service.inputs import Count, EnrolInput
+from service.inputs import Count
 from service.openapi import body_of, problems_of
 from service.presentation import enrolled_record, record_address, stored_record
 from service.query import sent_sample
@@ -24,7 +23,6 @@ from service.requests import read_enrol
 from service.routes.dependencies import RunningService
 from service.running import Running
 from vreid.modality import Modality
-from vreid.sample import Sample
 
 DEFAULT_PAGE = 100
 
@@ -80,26 +78,10 @@ def prepare_record(
     asked = reading.value
     refuse_taken_id(running, asked.id)
     embedded = running.embedder.embed([sent_sample(asked, "")], with_thumbnails=True)
-    new = NewRecord(
-        features=embedded.features[0],
-        mask=embedded.mask[0],
-        id=asked.id,
-        identity=asked.identity,
-        camera=asked.camera,
-        scene=asked.scene,
-        captured_at=asked.captured_at,
-        attributes=asked.attributes,
-        content_hash=content_hash(asked),
-        thumbnails=embedded.thumbnails[0],
+    new = new_record(
+        asked, embedded.features[0], embedded.mask[0], embedded.thumbnails[0], asked.id
     )
     return new, embedded.warnings[0]
-
-
-def content_hash(asked: EnrolInput) -> str:
-    """Return the hash by which `vreid index` recognises what was enrolled over HTTP."""
-    images = asked.by_modality()
-    sample = Sample(images, asked.identity, asked.camera, asked.scene, asked.captured_at)
-    return hash_content(SourceItem("", sample, asked.id), sample, images)
 
 
 def refuse_taken_id(running: Running, record_id: str | None) -> None:

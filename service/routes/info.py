@@ -2,17 +2,48 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from contextlib import suppress
+from typing import Annotated
 
-from service.answers import BundleFacts, EngineFacts, GalleryFacts, InfoAnswer, LimitFacts
+from fastapi import APIRouter, Depends
+
+from service.answers import (
+    BundleFacts,
+    EngineFacts,
+    GalleryFacts,
+    InfoAnswer,
+    IngestFacts,
+    LimitFacts,
+)
+from service.ingest.errors import IngestUnavailable
 from service.routes.dependencies import RunningService
 from vreid import __version__
 
 router = APIRouter(tags=["health"])
 
 
-@router.get("/info", summary="Model, engine, gallery and limits")
-def info(running: RunningService) -> InfoAnswer:
+async def ingest_facts(running: RunningService) -> IngestFacts:
+    """Return the state of ingest; a Redis server that is gone is a fact and no error."""
+    facts = None
+    if running.intake is not None:
+        with suppress(IngestUnavailable):
+            facts = await running.intake.facts()
+    return IngestFacts(
+        enabled=running.intake is not None,
+        available=facts is not None,
+        length=None if facts is None else facts.length,
+        pending=None if facts is None else facts.pending,
+        dead=None if facts is None else facts.dead,
+        limit=running.settings.ingest.length,
+        workers=0 if running.crew is None else running.crew.working,
+        keeps_on_disk=None if facts is None else facts.keeps_on_disk,
+    )
+
+
+@router.get("/info", summary="Model, engine, gallery, ingest and limits")
+def info(
+    running: RunningService, ingest: Annotated[IngestFacts, Depends(ingest_facts)]
+) -> InfoAnswer:
     """Return facts for people and for clients that have to fit into the limits."""
     manifest = running.bundle.manifest
     engine = running.embedder.engine
@@ -35,5 +66,6 @@ def info(running: RunningService) -> InfoAnswer:
             threads=getattr(engine, "threads", None),
         ),
         gallery=GalleryFacts(records=running.gallery.count()),
+        ingest=ingest,
         limits=LimitFacts(**running.settings.limits.model_dump()),
     )

@@ -141,10 +141,10 @@ def test_a_deleted_record_is_gone_everywhere(client: httpx.Client) -> None:
 def test_what_was_enrolled_over_http_is_recognised_by_the_indexing_job(
     client: httpx.Client,
 ) -> None:
+    from service.enrolment import content_hash
     from service.indexing.preparation import hash_content
     from service.indexing.source import SourceItem
     from service.inputs import EnrolInput
-    from service.routes.gallery import content_hash
     from vreid.sample import Sample
 
     images = {Modality.RGB: picture(1)}
