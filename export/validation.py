@@ -22,9 +22,9 @@ from vreid.sample import Sample
 EmbeddedSets = Mapping[str, EmbeddedDataset]
 
 IN_SAMPLE = (
-    "The calibration, the policy that `auto` stands for and the reported figures all come from the "
-    "same validation identities: of the calibration and the choice of policy the figures are "
-    "in-sample."
+    "The calibration, the policy that `auto` stands for, the weights of the modalities and the "
+    "reported figures all come from the same validation identities: of the calibration, the choice "
+    "of policy and fitted weights the figures are in-sample."
 )
 """Stands in the manifest and on the card where calibration and figures share their identities."""
 

@@ -45,20 +45,25 @@ def apply_arithmetic(compute: ComputeConfig) -> None:
 
 
 def compile_branches(model: nn.Module, device: torch.device) -> None:
-    """Compiles each branch of a model, or all of it where it has no branches, at its first use.
+    """Compiles each branch of a model at its first use.
 
     The branches and not the whole: which rows a branch sees depends on the batch's values, which
     a compiled graph cannot. Names in the state dict stay as they are.
 
     Raises:
-        ComputeError: no compiler is there.
+        ComputeError: no compiler is there, or the model has no branches.
     """
+    branches = getattr(model, "branches", None)
+    if not isinstance(branches, nn.ModuleDict):
+        raise ComputeError(
+            f"compute.compile compiles branches and {type(model).__name__} has none; leave "
+            "compute.compile out, or set model.architecture to ccnet"
+        )
     compiler = os.environ.get("CXX", "g++")
     if device.type == "cpu" and shutil.which(compiler) is None:
         raise ComputeError(
             f"compute.compile needs a C++ compiler and {compiler} is not there; install g++, name "
             "another in the variable CXX, or leave compute.compile out"
         )
-    branches = getattr(model, "branches", None)
-    for part in branches.values() if isinstance(branches, nn.ModuleDict) else [model]:
-        part.compile()
+    for branch in branches.values():
+        branch.compile()

@@ -5,7 +5,8 @@
     config.json          configuration without folders, identities of the classifier, position
 
 A new checkpoint is written beside the old one and takes its name by renaming. A crash between the
-two renames leaves the old one under `checkpoint.previous`, where it is found again.
+two renames leaves the old one under `checkpoint.previous`, where it is found again. `best`, see
+`training.validation`, is replaced in the same way.
 """
 
 import json
@@ -28,7 +29,7 @@ from training.model.pretrained import NONE
 from training.unlike_weights import unlike_tensors
 
 SCHEMA_VERSION = 1
-DIRECTORY = "checkpoint"
+DIRECTORY, BEST = "checkpoint", "best"
 MODEL, STATE, CONFIG = "model.safetensors", "training_state.pt", "config.json"
 
 StateDict = dict[str, Tensor]
@@ -126,20 +127,38 @@ def save_checkpoint(
 def _write_checkpoint(
     run: Path, description: CheckpointDescription, evaluated: StateDict, state: TrainingState
 ) -> Path:
-    final, previous, new = (run / f"{DIRECTORY}{end}" for end in ("", ".previous", ".new"))
+    new = run / f"{DIRECTORY}.new"
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
     weights = {name: value.detach().cpu().contiguous() for name, value in evaluated.items()}
     save_file(weights, new / MODEL)
     torch.save(vars(state), new / STATE)
     (new / CONFIG).write_text(json.dumps(_to_json(description), indent=1), encoding="utf-8")
+    return put_in_place(new, run / DIRECTORY)
+
+
+def put_in_place(new: Path, final: Path) -> Path:
+    """Gives a complete directory its name; a crash leaves the former one, this one, or both.
+
+    Args:
+        new: the directory, of files only.
+        final: its name, in the same folder; what has it now is deleted at the end. A crash between
+            the two renames leaves that as `FINAL.previous`.
+
+    Returns:
+        `final`.
+
+    Raises:
+        OSError: as the disk says.
+    """
+    previous = final.with_name(f"{final.name}.previous")
     for path in (*new.iterdir(), new):
         _synchronise(path)
     if final.exists():
         shutil.rmtree(previous, ignore_errors=True)
         final.rename(previous)
     new.rename(final)
-    _synchronise(run)
+    _synchronise(final.parent)
     shutil.rmtree(previous, ignore_errors=True)
     return final
 
@@ -151,8 +170,8 @@ def find_checkpoint(path: Path) -> Path:
         CheckpointError: there is none.
     """
     folder = path.parent if path.is_file() else path
-    parent = folder.parent if folder.name == DIRECTORY else folder
-    for candidate in (folder, folder / DIRECTORY, parent / f"{DIRECTORY}.previous"):
+    named = folder if folder.name in (DIRECTORY, BEST) else folder / DIRECTORY
+    for candidate in (folder, named, named.with_name(f"{named.name}.previous")):
         if (candidate / CONFIG).is_file():
             return candidate
     raise CheckpointError(

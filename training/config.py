@@ -14,6 +14,7 @@ from training.model.normalisation import MiddleNormalisation
 from training.model.pretrained import HUB, NONE, PACKAGE
 from training.model.vision_transformer import TokenPooling
 from training.recipe_file import read_recipe
+from training.unused_settings import refuse_unused_settings
 from vreid.errors import ConfigurationError
 from vreid.modality import MODALITIES
 from vreid.preprocessing import Normalisation, Preprocessing
@@ -125,7 +126,11 @@ class ScheduleConfig(_Section):
 
 
 class ComputeConfig(_Section):
-    """Where and how it runs; no setting here belongs to the recipe.
+    """Where and how it runs.
+
+    Not part of the recipe, so a resumed run may change them, but for `batch_split` "batches" with
+    its number of devices, which decides how many samples a step sees and has to stay, and
+    `sync_batch_norm`, of whose change on several devices a resumed run warns.
 
     Attributes:
         accelerator, devices, strategy, precision: as Lightning Fabric takes them.
@@ -261,9 +266,11 @@ def read_config(path: Path, changes: Iterable[str] = ()) -> TrainingConfig:
 
     Raises:
         ConfigurationError: the file, or one it extends, cannot be read, or they make no valid
-            configuration together.
+            configuration together, or a setting has no effect beside the others.
     """
-    return TrainingConfig.from_json(read_recipe(path, changes), str(path))
+    config = TrainingConfig.from_json(read_recipe(path, changes), str(path))
+    refuse_unused_settings(config, str(path))
+    return config
 
 
 def _sentences(error: ValidationError) -> str:

@@ -1,9 +1,11 @@
 """A run's checkpoints: written, gone on from, or taken as another run's first weights."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 
 from training.checkpoint import (
     MODEL,
@@ -70,19 +72,21 @@ def restore(run: Run, checkpoint: Path) -> None:
     """Brings a run to where its checkpoint was written.
 
     Raises:
-        CheckpointError: the data has other identities, the weights do not fit, or it was stopped
-            within an epoch that as many processes divided otherwise.
+        CheckpointError: the data has other identities, the weights do not fit, or a step would see
+            another number of batches than before.
     """
     state = read_state(checkpoint)
     description = read_description(checkpoint)
     _check_same_identities(run, description)
     position, takers = description.position, batch_takers(run)
-    if position.batch and position.takers != takers:
+    if position.takers != takers:
         raise CheckpointError(
-            f"{checkpoint} was written within an epoch whose batches went to {position.takers} "
-            f"processes, now they would go to {takers}; resume with as many devices as before "
-            "up to the next epoch"
+            f"{checkpoint} was made with {position.takers} batches in a step, one for each process "
+            f"that takes batches of its own, now there would be {takers}: another recipe; resume "
+            "with the compute.batch_split and the number of devices it was begun with, or train "
+            "into another directory"
         )
+    _warn_of_other_batch_statistics(run, description.config)
     _load_weights(run, checkpoint, description, state.model, "resume with the same")
     try:
         run.optimiser.load_state_dict(state.optimiser)
@@ -99,6 +103,22 @@ def restore(run: Run, checkpoint: Path) -> None:
     torch.set_rng_state(state.random)
     run.position = replace(position, takers=takers)
     run.started_from = description.started_from
+
+
+def _warn_of_other_batch_statistics(run: Run, saved: TrainingConfig) -> None:
+    ours, theirs = run.config.compute, saved.compute
+    same = (ours.sync_batch_norm, ours.devices) == (theirs.sync_batch_norm, theirs.devices)
+    shared = ours.sync_batch_norm and theirs.sync_batch_norm
+    several = run.processes.count > 1 or theirs.devices != 1
+    divided = ours.batch_split == "identities"
+    if several and divided and not (same or shared) and run.processes.rank == 0:
+        tqdm.write(
+            "warning: compute.sync_batch_norm and compute.devices were "
+            f"{theirs.sync_batch_norm} and {theirs.devices}, now they are {ours.sync_batch_norm} "
+            f"and {ours.devices}: batch statistics are others, so the rest of the run follows "
+            "another recipe; resume with the former values to avoid that",
+            file=sys.stderr,
+        )
 
 
 def _load_weights(

@@ -2,17 +2,17 @@
 
 VreidError
 └── TrainingError
-├── PretrainedWeightsError   the first weights are absent or of another network
-├── CheckpointError          a checkpoint is absent, damaged or of another run
-├── JointNetworkError             a network without separate branches was asked for one
-├── NonFiniteLossError            the loss became NaN or infinite
-├── TrainingImageError            an image of the training set cannot be read or decoded
-├── ImageCacheError               decoded images cannot be kept where they should be
-├── ComputeError                  this machine or split of the work cannot do what was asked for
-├── ReportedElsewhereError        this process ends because process 0 reports an error
-├── TrainingInterruptedError      a signal stopped the run; its checkpoint is complete
-└── AblationError                 cells of an ablation failed, or hold something else
-    └── AblationInterruptedError  a signal stopped it; every cell can go on
+    ├── PretrainedWeightsError    the first weights are absent or of another network
+    ├── CheckpointError           a checkpoint is absent, damaged or of another run
+    ├── JointNetworkError         a network without separate branches was asked for one
+    ├── NonFiniteLossError        the loss became NaN or infinite
+    ├── TrainingImageError        an image of the training set cannot be read or decoded
+    ├── ImageCacheError           decoded images cannot be kept where they should be
+    ├── ComputeError              this machine or split of the work cannot do what was asked for
+    ├── ReportedElsewhereError    this process ends because process 0 reports an error
+    ├── TrainingInterruptedError  a signal stopped the run; its checkpoint is complete
+    └── AblationError             cells of an ablation failed, or hold something else
+        └── AblationInterruptedError  a signal stopped it; every cell can go on
 """
 
 from vreid.errors import VreidError

@@ -80,14 +80,20 @@ def _train_epochs(run: Run, stop: StopRequest) -> Path:
     # The sampler divides the batches between processes itself.
     loader: BatchLoader = run.fabric.setup_dataloaders(images, use_distributed_sampler=False)
     validation = Validation(run.config, run.directory, run.processes)
+    if run.position.batch == 0 and validation.is_owed(run.position.epoch):
+        _validate(run, validation, run.position.epoch)
     with workers_of(images):
         for epoch in range(run.position.epoch, run.config.epochs):
             sampler.start_at(epoch, run.position.batch)
             _train_epoch(run, loader, stop)
             save(run, Position(epoch + 1, takers=batch_takers(run)))
-            for name, value in validation.after(epoch + 1).items():
-                run.fabric.log(f"validation/{name}", value, step=epoch + 1)
+            _validate(run, validation, epoch + 1)
     return find_checkpoint(run.directory)
+
+
+def _validate(run: Run, validation: Validation, epoch: int) -> None:
+    for name, value in validation.after(epoch).items():
+        run.fabric.log(f"validation/{name}", value, step=epoch)
 
 
 def _prepare_batches(

@@ -240,12 +240,13 @@ def workers_of(loader: DataLoader[TrainingItem | BadImage]) -> Iterator[None]:
     """
     try:
         yield
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
+    except (RuntimeError, ConnectionError, EOFError) as error:
+        # While a batch is handed over, the end of a worker shows as that of its connection.
+        if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
             raise
         raise ComputeError(
-            f"a loader worker is gone ({str(error).splitlines()[0]}); where memory is short lower "
-            "compute.loader_workers, then go on with --resume"
+            f"a loader worker is gone ({str(error).partition(chr(10))[0]}); where memory is short "
+            "lower compute.loader_workers, then go on with --resume"
         ) from error
     finally:
         # torch has no public way to end persistent workers.

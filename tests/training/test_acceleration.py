@@ -44,6 +44,11 @@ def test_a_compiler_that_is_absent_is_named(monkeypatch: pytest.MonkeyPatch) -> 
         compile_branches(TwoBranches(), torch.device("cpu"))
 
 
+def test_a_network_without_branches_is_not_compiled() -> None:
+    with pytest.raises(ComputeError, match="Linear has none"):
+        compile_branches(nn.Linear(3, 2), torch.device("cpu"))
+
+
 def test_determinism_and_precision_are_set_both_ways() -> None:
     apply_arithmetic(ComputeConfig(deterministic=True, tf32=False))
     assert torch.are_deterministic_algorithms_enabled()

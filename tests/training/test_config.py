@@ -143,6 +143,30 @@ def test_a_weight_or_probability_that_makes_no_sense_is_refused(change: str, mes
         read_config(SMOKE, [change])
 
 
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        (["model.backbone=resnet50", "model.pooling=both"], "model.pooling"),
+        (["schedule.kind=cosine", "schedule.milestones=[3]"], "schedule.milestones"),
+    ],
+)
+def test_a_setting_without_effect_is_refused_in_a_recipe(changes: list[str], named: str) -> None:
+    with pytest.raises(ConfigurationError, match=named):
+        read_config(SMOKE, changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ["model.backbone=vit_tiny", "model.pooling=both"],
+        ["schedule.kind=multistep", "schedule.milestones=[3]"],
+        ["schedule.kind=cosine", "schedule.milestones=[]"],
+    ],
+)
+def test_a_setting_with_an_effect_is_taken(changes: list[str]) -> None:
+    assert read_config(SMOKE, changes).name
+
+
 def test_a_recipe_may_extend_another(tmp_path: Path) -> None:
     own = tmp_path / "own.toml"
     own.write_text(f'extends = "{SMOKE}"\nepochs = 7\n', encoding="utf-8")

@@ -74,8 +74,8 @@ def fit_modality_weights(datasets: Sequence[EmbeddedDataset]) -> ModalityWeights
     if not measured:
         return ModalityWeights(NEUTRAL)
 
-    def precisions(gains: Gains) -> list[_Precisions]:
-        return [found for one in measured for found in one.precisions(gains)]
+    def precisions(gains: Gains) -> _Measured:
+        return [list(one.precisions(gains)) for one in measured]
 
     gains: Gains = NEUTRAL
     before = current = precisions(gains)
@@ -106,6 +106,10 @@ class _Precisions:
 
     values: NDArray[np.float64]
     identity: NDArray[np.int64]
+
+
+_Measured = Sequence[Sequence[_Precisions]]
+"""Of each data set, its subsets of modalities."""
 
 
 class _Combinations:
@@ -164,22 +168,27 @@ def _trials(gains: Gains, modality: Modality) -> Iterator[Gains]:
         yield first, second, third
 
 
-def _mean(found: Sequence[_Precisions]) -> float:
-    return float(np.mean([one.values.mean() for one in found]))
+def _mean(found: _Measured) -> float:
+    return float(np.mean([one.values.mean() for subsets in found for one in subsets]))
 
 
-def _better(found: Sequence[_Precisions], current: Sequence[_Precisions]) -> bool:
-    """Whether the mean is higher in all but few resamplings of the identities."""
+def _better(found: _Measured, current: _Measured) -> bool:
+    """Whether the mean is higher in all but few resamplings of the identities.
+
+    All subsets of a data set take part in one draw: their precisions are of the same vehicles, so
+    that they are high or low together.
+    """
     if _mean(found) <= _mean(current):
         return False
     random = np.random.default_rng(0)
     differences = np.zeros(RESAMPLES)
-    for one, other in zip(found, current, strict=True):
-        identities = one.identity.max() + 1
-        counts = np.bincount(one.identity, minlength=identities)
-        sums = np.bincount(one.identity, one.values - other.values, minlength=identities)
+    for subsets, others in zip(found, current, strict=True):
+        identities = 1 + max(one.identity.max() for one in subsets)
         drawn = random.integers(0, identities, (RESAMPLES, identities))
-        differences += sums[drawn].sum(axis=1) / np.maximum(counts[drawn].sum(axis=1), 1)
+        for one, other in zip(subsets, others, strict=True):
+            counts = np.bincount(one.identity, minlength=identities)
+            sums = np.bincount(one.identity, one.values - other.values, minlength=identities)
+            differences += sums[drawn].sum(axis=1) / np.maximum(counts[drawn].sum(axis=1), 1)
     return bool((differences <= 0).mean() <= SIGNIFICANCE)
 
 

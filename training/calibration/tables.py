@@ -117,18 +117,27 @@ def _weights(pairs: ScoredPairs) -> NDArray[np.float64]:
 def _thresholds(parts: Sequence[ScoredPairs]) -> Mapping[float, float]:
     """The least cosine that no more than each share of negatives reaches, sets weighing the same.
 
-    Only for rates at which `FEWEST_FALSE_ACCEPTS` of all negatives do.
+    At each rate those sets take part of which at least `FEWEST_FALSE_ACCEPTS` negatives pass, and
+    a rate at which none does gets no threshold. A stricter rate never gets a lower one.
     """
     negatives = [pairs.cosine[~pairs.same] for pairs in parts]
+    found: dict[float, float] = {}
+    strictest = -1.0
+    for rate in sorted(FALSE_ACCEPT_RATES, reverse=True):
+        enough = [one for one in negatives if rate * len(one) >= FEWEST_FALSE_ACCEPTS]
+        if enough:
+            strictest = max(strictest, _threshold(enough, rate))
+            found[rate] = strictest
+    return found
+
+
+def _threshold(negatives: Sequence[NDArray[np.float64]], rate: float) -> float:
+    """The least cosine that no more than this share reaches, each set weighing the same."""
     cosines = np.concatenate(negatives)
-    share = np.concatenate([np.full(len(one), 1 / len(one) / len(parts)) for one in negatives])
+    share = np.concatenate([np.full(len(one), 1 / len(one) / len(negatives)) for one in negatives])
     descending = np.argsort(-cosines, kind="stable")
-    accepted = np.cumsum(share[descending])
-    return {
-        rate: min(1.0, float(np.nextafter(cosines[descending[_first_beyond(accepted, rate)]], 2)))
-        for rate in FALSE_ACCEPT_RATES
-        if rate * len(cosines) >= FEWEST_FALSE_ACCEPTS
-    }
+    first = _first_beyond(np.cumsum(share[descending]), rate)
+    return min(1.0, float(np.nextafter(cosines[descending[first]], 2)))
 
 
 def _first_beyond(accepted: NDArray[np.float64], rate: float) -> int:

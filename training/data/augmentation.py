@@ -41,7 +41,7 @@ class Augmentation:
         modality_dropout_two: share of those that lose two, as half do in the paper's protocol.
 
     Raises:
-        ValueError: a probability or share is not in [0, 1].
+        ValueError: a value makes no sense; the message names it.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -63,6 +63,22 @@ class Augmentation:
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} is {value}; it is a probability, from 0 to 1")
+        for name in ("brightness", "contrast", "saturation"):
+            value = getattr(self, name)
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} is {value}; it is a share, from 0 to 1")
+        if not 0 <= self.scale < 1:
+            raise ValueError(f"scale is {self.scale}; it is a share, from 0 to less than 1")
+        if not 0 <= self.rotation <= 180:
+            raise ValueError(f"rotation is {self.rotation}; it is an angle, from 0 to 180 degrees")
+        if self.padding < 0:
+            raise ValueError(f"padding is {self.padding}; it is a number of pixels, 0 or more")
+        least, greatest = self.erasing_area
+        if not 0 <= least <= greatest <= 1:
+            raise ValueError(
+                f"erasing_area is {self.erasing_area}; give two shares of the image from 0 to 1, "
+                "the lesser first"
+            )
 
     def __call__(
         self,

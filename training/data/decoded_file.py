@@ -5,13 +5,14 @@
 
 The key covers each file's path, size and time of change and how it is decoded, so a run finds its
 own file again, so does any other run on the same data, and none finds one that is out of date.
-The .npy takes its name when it is complete: whoever sees it can read all of it.
+The .npy takes its name when it is complete: whoever sees it can read all of it. What could not be
+decoded is tried again by every run: a read may fail once, and the key does not know.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,14 @@ import numpy as np
 from numpy.lib.format import open_memmap, write_array_header_1_0
 from numpy.typing import NDArray
 
-from training.data.decoded_images import BadImage, DecodedTable, fill, slots_of
-from training.errors import ImageCacheError
+from training.data.decoded_images import (
+    BadImage,
+    DecodedTable,
+    decode_for_network,
+    fill,
+    slots_of,
+)
+from training.errors import ImageCacheError, TrainingImageError
 from vreid.image_source import ImageSource, file_of
 from vreid.preprocessing import Preprocessing
 from vreid.sample import Sample
@@ -50,12 +57,10 @@ def decode_into_file(
     path = folder / f"{cache_key(samples, preprocessing)}.npy"
     slots = slots_of(samples)
     try:
-        if not path.exists():
-            _make(path, slots, samples, preprocessing, progress, show)
-        bad = {
-            int(row): BadImage(*entry)
-            for row, entry in json.loads(path.with_suffix(".json").read_text("utf-8")).items()
-        }
+        if path.exists():
+            bad = _try_again(path, slots, samples, preprocessing)
+        else:
+            bad = _make(path, slots, samples, preprocessing, progress, show)
         return DecodedTable(slots, open_memmap(path, mode="r"), bad)
     except (OSError, ValueError) as error:
         raise ImageCacheError(
@@ -96,7 +101,7 @@ def _make(
     preprocessing: Preprocessing,
     progress: Callable[[], None],
     show: bool,
-) -> None:
+) -> dict[int, BadImage]:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
     shape = (int(slots.max()) + 1, preprocessing.height, preprocessing.width, 3)
@@ -105,12 +110,46 @@ def _make(
         pixels = open_memmap(unfinished, mode="r+")
         bad = fill(pixels, slots, samples, preprocessing, progress, show)
         pixels.flush()
-        listed = path.with_name(f"{path.stem}.{os.getpid()}.json.unfinished")
-        listed.write_text(json.dumps(bad), encoding="utf-8")
-        listed.replace(path.with_suffix(".json"))
+        _list_bad(path, bad)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+    return bad
+
+
+def _try_again(
+    path: Path,
+    slots: NDArray[np.int64],
+    samples: Sequence[Sample],
+    preprocessing: Preprocessing,
+) -> dict[int, BadImage]:
+    """Decodes what could not be decoded before, and returns what still cannot."""
+    listed = json.loads(path.with_suffix(".json").read_text("utf-8"))
+    before = {int(row): BadImage(*entry) for row, entry in listed.items()}
+    decoded, bad = {}, {}
+    for number, sample in enumerate(samples):
+        for modality in sample.images:
+            row = int(slots[number, modality.index])
+            if row not in before:
+                continue
+            try:
+                decoded[row] = decode_for_network(sample, modality, preprocessing)
+            except TrainingImageError as error:
+                bad[row] = BadImage(error.file, error.reason)
+    if decoded:
+        # Runs that share the file read no row that it lists as bad.
+        pixels = open_memmap(path, mode="r+")
+        for row, image in decoded.items():
+            pixels[row] = image
+        pixels.flush()
+        _list_bad(path, bad)
+    return bad
+
+
+def _list_bad(path: Path, bad: Mapping[int, BadImage]) -> None:
+    listed = path.with_name(f"{path.stem}.{os.getpid()}.json.unfinished")
+    listed.write_text(json.dumps(bad), encoding="utf-8")
+    listed.replace(path.with_suffix(".json"))
 
 
 def _reserve(path: Path, shape: tuple[int, ...]) -> None:

@@ -201,11 +201,12 @@ def damage(dataset: EmbeddedDataset, ratio: float, seed: int) -> EmbeddedDataset
         ratio: share of samples that lose something, 0 to 1.
         seed: which samples lose which modalities.
     """
-    random = np.random.default_rng(seed)
+    # A generator for each side: one for both would reach the gallery at another place of its
+    # stream for each ratio.
     return EmbeddedDataset(
         dataset.name,
-        _damaged(dataset.query, ratio, random),
-        _damaged(dataset.gallery, ratio, random),
+        _damaged(dataset.query, ratio, np.random.default_rng([seed, 0])),
+        _damaged(dataset.gallery, ratio, np.random.default_rng([seed, 1])),
         dataset.junk,
         dataset.symmetric,
     )

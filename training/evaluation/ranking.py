@@ -1,7 +1,7 @@
 """Retrieval measured on a data set, through the scoring that the service uses."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -105,11 +105,15 @@ def evaluate_subsets(
 ) -> Mapping[str, Evaluation | None]:
     """As `evaluate`, for every subset of the modalities, the others taken away on both sides.
 
+    Concat compares by the concatenation of the subset (Table II), among the samples that have all
+    of it.
+
     Returns:
         Evaluations by R, N, T, R+N, R+T, N+T, R+N+T; None where no query has a positive left, which
         is so for subsets that the data does not have. A subset is reported only where some
         sample has all of it.
     """
+    chosen = resolve_policy(policy, auto_policy)
     found: dict[str, Evaluation | None] = {}
     for subset in modality_subsets():
         name = "+".join(SUBSET_LETTERS[modality] for modality in subset)
@@ -124,10 +128,23 @@ def evaluate_subsets(
             found[name] = None
             continue
         try:
-            found[name] = evaluate(restricted, policy, calibration, auto_policy)
+            found[name] = (
+                evaluate(_having_all(restricted, subset), "shared")
+                if chosen == "concat"
+                else evaluate(restricted, chosen, calibration)
+            )
         except MetricError:
             found[name] = None
     return found
+
+
+def _having_all(dataset: EmbeddedDataset, subset: Sequence[Modality]) -> EmbeddedDataset:
+    """Its samples that have all of the subset: what they share is then its concatenation."""
+    return replace(
+        dataset,
+        query=dataset.query.having_all(subset),
+        gallery=dataset.gallery.having_all(subset),
+    )
 
 
 def modality_subsets() -> Iterator[tuple[Modality, ...]]:

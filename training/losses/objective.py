@@ -1,6 +1,7 @@
 """The training objective (Eq. 16): each ingredient can be weighed, or switched off by weight 0."""
 
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import ConfigDict
@@ -52,7 +53,8 @@ class ObjectiveWeights:
         circle_scale: gamma of the circle loss.
 
     Raises:
-        ValueError: a weight is negative, or all are zero.
+        ValueError: a weight is negative or no number, the objective is zero whatever the batch, or
+            a share is out of range; the message names it.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -75,11 +77,21 @@ class ObjectiveWeights:
 
     def __post_init__(self) -> None:
         weights = {name: getattr(self, name) for name in INGREDIENTS}
-        for name, weight in weights.items():
-            if weight < 0:
+        parts = {name: getattr(self, name) for name in ("sample_weight", "alpha")}
+        for name, weight in (weights | parts).items():
+            if not 0 <= weight < inf:
                 raise ValueError(f"{name} is {weight}; a weight is 0, to switch it off, or more")
         if not any(weights.values()):
             raise ValueError(f"every ingredient is switched off; set one of {', '.join(weights)}")
+        if self.cross_directional and not any(parts.values()):
+            raise ValueError(
+                f"cross_directional is {self.cross_directional} and both of its parts are switched "
+                "off; set sample_weight or alpha, or cross_directional to 0"
+            )
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(
+                f"label_smoothing is {self.label_smoothing}; it is a share, from 0 to less than 1"
+            )
         if not 0 <= self.center_rate <= 1:
             raise ValueError(f"center_rate is {self.center_rate}; it is a share, from 0 to 1")
 

@@ -129,6 +129,26 @@ def test_what_is_no_probability_is_refused(name: str, value: float) -> None:
         Augmentation(**{name: value})  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("brightness", -0.1),
+        ("contrast", 1.1),
+        ("saturation", float("nan")),
+        ("scale", 1.0),
+        ("rotation", -1.0),
+        ("padding", -1),
+        ("erasing_area", (0.4, 0.02)),
+        ("erasing_area", (-0.1, 0.4)),
+        ("erasing_area", (0.5, 1.1)),
+        ("erasing", float("nan")),
+    ],
+)
+def test_an_amount_that_makes_no_sense_is_refused_by_its_name(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"^{name} is "):
+        Augmentation(**{name: value})  # type: ignore[arg-type]
+
+
 def test_the_generator_decides_everything() -> None:
     def image(modality: Modality) -> NDArray[np.uint8]:
         return augment(7, flip=0.5, padding=2, rotation=5, brightness=0.2, erasing=0.5)[modality]

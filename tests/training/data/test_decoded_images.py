@@ -129,6 +129,27 @@ def test_bad_images_are_known_after_decoding_and_again_from_the_file(
         assert table[1].keys() == {Modality.NIR}
 
 
+def test_an_image_that_could_not_be_read_once_is_read_by_the_next_run(
+    samples: list[Sample], tmp_path: Path
+) -> None:
+    image, folder = tmp_path / "1.png", tmp_path / "decoded"
+    content, status = image.read_bytes(), image.stat()
+    # A read that failed: the file has the size and the time that it had.
+    image.write_bytes(bytes(len(content)))
+    os.utime(image, ns=(status.st_atime_ns, status.st_mtime_ns))
+    key = cache_key(samples, SIZE)
+    failed = decode_into_file(samples, SIZE, folder, nothing, show=False)
+    assert [bad.file for bad in failed.bad_images()] == [str(image)]
+    image.write_bytes(content)
+    os.utime(image, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert cache_key(samples, SIZE) == key
+    for _ in range(2):
+        table = decode_into_file(samples, SIZE, folder, nothing, show=False)
+        assert table.bad_images() == ()
+        assert same(table, DecodedAnew(samples, SIZE), len(samples))
+    assert sorted(path.name for path in folder.iterdir()) == [f"{key}.json", f"{key}.npy"]
+
+
 def test_a_stop_while_decoding_leaves_no_file(samples: list[Sample], tmp_path: Path) -> None:
     def stop() -> None:
         raise TrainingInterruptedError("stopped")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -65,9 +66,10 @@ def test_at_full_ratio_no_complete_sample_is_left() -> None:
         assert side.mask.any(axis=1).all()
 
 
-def test_a_trial_loses_more_at_every_ratio() -> None:
-    masks = [damage(random_dataset(), ratio, 3).query.mask for ratio in RATIOS]
-    for less, more in pairwise(masks):
+@pytest.mark.parametrize("side", ["query", "gallery"])
+def test_a_trial_loses_more_at_every_ratio(side: Literal["query", "gallery"]) -> None:
+    damaged = [damage(random_dataset(), ratio, 3) for ratio in RATIOS]
+    for less, more in pairwise(getattr(one, side).mask for one in damaged):
         assert not (more & ~less).any()
 
 

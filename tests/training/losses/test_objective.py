@@ -130,3 +130,27 @@ def test_the_center_loss_without_the_number_of_identities_is_refused() -> None:
 def test_weights_that_make_no_sense_are_refused(values: dict[str, float], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         TypeAdapter(ObjectiveWeights).validate_python(values)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("alpha", -0.1),
+        ("sample_weight", -1.0),
+        ("alpha", float("nan")),
+        ("triplet", float("nan")),
+        ("triplet", float("inf")),
+        ("label_smoothing", -0.1),
+        ("label_smoothing", 1.0),
+        ("label_smoothing", float("nan")),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused_by_its_name(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"^{name} is "):
+        ObjectiveWeights(**{name: value})  # type: ignore[arg-type]
+
+
+def test_a_cross_directional_loss_of_no_parts_is_refused() -> None:
+    with pytest.raises(ValueError, match="sample_weight or alpha"):
+        ObjectiveWeights(sample_weight=0.0, alpha=0.0)
+    assert ObjectiveWeights(cross_directional=0.0, sample_weight=0.0, alpha=0.0).alpha == 0
