@@ -143,6 +143,7 @@ def make_sampler(
         rank=processes.rank,
         replicas=processes.count,
         divided=config.compute.batch_split == "identities",
+        names=list(config.sources),
     )
 
 

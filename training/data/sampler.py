@@ -85,6 +85,7 @@ class MixedSampler(Sampler[list[Draw]]):
         rank, replicas: this process among those that train together.
         divided: whether processes divide the identities of every batch among themselves; else each
             takes every `replicas`-th batch whole.
+        names: of the sources, for messages; their numbers when None.
 
     Raises:
         ConfigurationError: a source has fewer than P identities, or P is less than the number of
@@ -100,18 +101,21 @@ class MixedSampler(Sampler[list[Draw]]):
         rank: int = 0,
         replicas: int = 1,
         divided: bool = False,
+        names: Sequence[str] | None = None,
     ) -> None:
-        for source, (given, shape) in enumerate(zip(labels, shapes, strict=True)):
+        called = names or [str(source) for source in range(len(labels))]
+        for source, given, shape in zip(called, labels, shapes, strict=True):
             if len(set(given)) < shape.identities:
                 raise ConfigurationError(
                     f"source {source} has {len(set(given))} training identities, fewer than the "
-                    f"{shape.identities} of a batch; lower identities_per_batch"
+                    f"{shape.identities} of a batch; "
+                    f"lower sources.{source}.identities_per_batch"
                 )
             if divided and shape.identities < replicas:
                 raise ConfigurationError(
                     f"source {source} has {shape.identities} identities per batch, fewer than the "
                     f"{replicas} processes that divide them; use fewer devices or raise "
-                    "identities_per_batch"
+                    f"sources.{source}.identities_per_batch"
                 )
         self.labels = labels
         self.shapes = shapes
