@@ -9,6 +9,9 @@ from tests.training.calibration.vehicles import vehicles
 from training.calibration.modality_weights import (
     GRID,
     NEUTRAL,
+    SIGNIFICANCE,
+    _better,
+    _Precisions,
     fit_modality_weights,
     scaled,
 )
@@ -62,3 +65,18 @@ def test_without_complete_samples_or_matches_nothing_is_fitted() -> None:
     for query in (lacking, strangers):
         found = fit_modality_weights([EmbeddedDataset("x", query, dataset.gallery, None)])
         assert (found.gains, found.before) == (NEUTRAL, None)
+
+
+def test_subsets_of_the_same_vehicles_are_no_independent_evidence() -> None:
+    """Four subsets that share one chance difference look four times surer when drawn apart."""
+    random = np.random.default_rng(0)
+    accepted = 0
+    trials = 200
+    for _ in range(trials):
+        identity = np.arange(40)
+        chance = random.normal(0, 0.1, identity.size)
+        change = [_Precisions(0.5 + chance, identity) for _ in range(4)]
+        nothing = [_Precisions(np.full(identity.size, 0.5), identity) for _ in range(4)]
+        accepted += _better([change], [nothing])
+    # Drawn apart it is about one in five.
+    assert accepted / trials <= 2 * SIGNIFICANCE

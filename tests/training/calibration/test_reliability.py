@@ -67,8 +67,18 @@ def test_a_set_weighs_the_same_however_many_pairs_it_has(
     few, many = fit_table(one, other), fit_table(one, repeated)
     grid = np.linspace(-1, 1, 200)
     np.testing.assert_allclose(few.probability(grid), many.probability(grid), atol=1e-9)
+    negatives = (~other.same).sum()
     for rate in few.thresholds:
-        assert few.thresholds[rate] == many.thresholds[rate]
+        if rate * negatives >= FEWEST_FALSE_ACCEPTS:
+            assert few.thresholds[rate] == many.thresholds[rate]
+
+
+def test_a_set_with_too_few_negatives_for_a_rate_leaves_its_threshold_to_the_others() -> None:
+    small, large = pairs(0, 100, 1500), pairs(1, 100, 20_000)
+    table = fit_table(small, large).thresholds
+    assert table[0.001] == max(table[0.01], fit_table(large).thresholds[0.001])
+    assert table[0.01] != fit_table(large).thresholds[0.01]
+    assert 0.0001 not in table
 
 
 def test_a_set_of_few_pairs_counts_only_where_no_other_has_enough() -> None:
