@@ -98,7 +98,14 @@ def test_a_picture_taken_as_rgb_that_may_be_thermal_is_warned_of(
     assert done.returncode == 0, done.stderr
     assert "warning: taken as RGB" in done.stderr
     assert "car_thermal.png" in done.stderr
-    assert set(json.loads(done.stdout)) == {"indexed", "skipped", "rejected", "seconds", "rejects"}
+    assert set(json.loads(done.stdout)) == {
+        "indexed",
+        "skipped",
+        "rejected",
+        "seconds",
+        "rejects",
+        "updated",
+    }
 
 
 def test_a_gallery_is_not_made_among_pictures(tmp_path: Path, bundle: Bundle) -> None:
