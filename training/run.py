@@ -13,7 +13,6 @@ from training.bad_images import BadImages
 from training.checkpoint import Position, StartingPoint
 from training.config import OptimiserConfig, TrainingConfig
 from training.losses import Objective
-from training.losses.joint import JointObjective
 from training.model import Network, build_model, parameter_groups, set_gradient_checkpointing
 from training.moving_average import MovingAverage
 from training.parallel.batch_norm import share_batch_norms
@@ -103,7 +102,7 @@ def prepare_run(config: TrainingConfig, directory: Path) -> Run:
         model=model,
         network=network,
         optimiser=optimiser,
-        objective=(JointObjective if model.joint else Objective)(
+        objective=Objective(
             config.objective,
             samples.label_space(),
             len(samples.identities),

@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from training.floating_point import at_least_float32
+from training.model.network import present_rows
 
 
 def batch_hard_triplet(
@@ -22,10 +23,8 @@ def batch_hard_triplet(
         margin: of the hinge; None for the soft margin, `log(1 + exp(positive - negative))`.
     """
     total, wide = features.new_zeros(()), at_least_float32(features)
-    for modality in range(features.shape[1]):
-        rows = mask[:, modality].nonzero().squeeze(1)
-        if rows.numel():
-            total = total + _batch_hard(wide[rows, modality], labels[rows], margin)
+    for modality, rows in present_rows(mask):
+        total = total + _batch_hard(wide[rows, modality], labels[rows], margin)
     return total
 
 

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from training.errors import TrainingError
+from training.model.network import present_rows
 from vreid.installation import install_hint
 
 
@@ -40,8 +41,6 @@ class CircleLoss:
             mask: (B, M) bool, which modalities are there.
         """
         total = features.new_zeros(())
-        for modality in range(features.shape[1]):
-            rows = mask[:, modality].nonzero().squeeze(1)
-            if rows.numel():
-                total = total + self._one_modality(features[rows, modality], labels[rows])
+        for modality, rows in present_rows(mask):
+            total = total + self._one_modality(features[rows, modality], labels[rows])
         return total

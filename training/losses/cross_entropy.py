@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from training.floating_point import at_least_float32
+from training.model.network import present_rows
 
 
 def cross_entropy(
@@ -25,10 +26,7 @@ def cross_entropy(
             are left out of that branch's softmax. None for all.
     """
     total = logits.new_zeros(())
-    for modality in range(logits.shape[1]):
-        rows = mask[:, modality].nonzero().squeeze(1)
-        if not rows.numel():
-            continue
+    for modality, rows in present_rows(mask):
         scores, targets = logits[rows, modality], labels[rows]
         if label_space is not None:
             space = label_space[modality]

@@ -175,7 +175,30 @@ class Objective(nn.Module):
             ingredients["cross_directional"] = weights.cross_directional * self._cross_directional(
                 features, labels, mask
             )
+        if weights.cross_entropy and output.joint_logits is not None:
+            ingredients["joint_cross_entropy"] = weights.cross_entropy * self._joint_cross_entropy(
+                output.joint_logits, labels, mask
+            )
         return ingredients
+
+    def _joint_cross_entropy(self, logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
+        """Cross entropy of classifiers that saw all modalities, with the branches' smoothing.
+
+        Every sample counts, whatever modalities it has.
+
+        Args:
+            logits: (B, J, identities).
+            labels: (B,).
+            mask: (B, M) bool.
+        """
+        space = self.label_space
+        return cross_entropy(
+            logits,
+            labels,
+            mask.any(dim=1, keepdim=True).expand(-1, logits.shape[1]),
+            self.weights.label_smoothing,
+            None if space is None else space.any(dim=0, keepdim=True).expand(logits.shape[1], -1),
+        )
 
     if TYPE_CHECKING:
 

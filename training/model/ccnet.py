@@ -1,7 +1,6 @@
 """CCNet: one branch per modality, no shared weights."""
 
 import copy
-from collections.abc import Iterator
 from typing import cast
 
 import torch
@@ -9,7 +8,13 @@ from torch import Tensor, nn
 
 from training.model.backbones import split_backbone
 from training.model.branch import Branch
-from training.model.network import CCNetOutput, Network, scatter_rows
+from training.model.network import (
+    CCNetOutput,
+    Network,
+    complete_mask,
+    present_rows,
+    stack_modalities,
+)
 from training.model.normalisation import MiddleNormalisation
 from training.model.pretrained import NONE, pretrained_network
 from training.model.vision_transformer import TokenPooling
@@ -65,30 +70,15 @@ class CCNet(Network):
             images: (B, 3, 3, H, W), axis 1 the modality; what stands at missing ones is ignored.
             mask: (B, 3) bool, which modalities are there; None for all.
         """
-        batch = images.shape[0]
-        if mask is None:
-            mask = torch.ones(batch, len(MODALITIES), dtype=torch.bool, device=images.device)
+        mask = complete_mask(images, mask)
         outputs = {}
         for index, rows in present_rows(mask):
             present = images[rows, index].contiguous(memory_format=torch.channels_last)
             outputs[index] = rows, self.branch(MODALITIES[index])(present)
 
         def assemble(part: int, width: int) -> Tensor:
-            columns = [
-                scatter_rows(outputs[index][1][part], outputs[index][0], batch)
-                if index in outputs
-                else images.new_zeros(batch, width)
-                for index in range(len(MODALITIES))
-            ]
-            return torch.stack(columns, dim=1)
+            found = {index: (rows, output[part]) for index, (rows, output) in outputs.items()}
+            return stack_modalities(found, images.new_zeros(len(images), width))
 
         sizes = (self.feature_size, self.feature_size, self.identities)
         return CCNetOutput(*(assemble(part, width) for part, width in enumerate(sizes)))
-
-
-def present_rows(mask: Tensor) -> Iterator[tuple[int, Tensor]]:
-    """Index and rows of every modality that some row of a mask (B, 3) has."""
-    for index in range(mask.shape[1]):
-        rows = mask[:, index].nonzero().squeeze(1)
-        if rows.numel():
-            yield index, rows

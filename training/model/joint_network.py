@@ -7,8 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from training.model.backbones import backbone_definition, split_backbone
-from training.model.ccnet import present_rows
-from training.model.network import CCNetOutput, Network, scatter_rows
+from training.model.network import (
+    CCNetOutput,
+    Network,
+    complete_mask,
+    present_rows,
+    stack_modalities,
+)
 from training.model.normalisation import MiddleNormalisation
 from training.model.pretrained import NONE, pretrained_network
 from training.model.trunk import Trunk
@@ -96,24 +101,14 @@ class JointNetwork(Network):
         Returns:
             (B, 3, channels, h, w).
         """
-        maps: list[Tensor | None] = [None] * len(MODALITIES)
-        present = None
+        maps = {}
         for index, rows in present_rows(mask):
             taken = images[rows, index].contiguous(memory_format=torch.channels_last)
-            present = self.trunk(MODALITIES[index]).last_feature(taken)
-            maps[index] = scatter_rows(present, rows, len(images))
-        assert present is not None, "every sample has a modality"
-        missing = present.new_zeros(len(images), *present.shape[1:])
-        return torch.stack([missing if one is None else one for one in maps], dim=1)
+            maps[index] = rows, self.trunk(MODALITIES[index]).last_feature(taken)
+        _, present = next(iter(maps.values()))
+        return stack_modalities(maps, present.new_zeros(len(images), *present.shape[1:]))
 
 
 def without_missing(maps: Tensor, mask: Tensor) -> Tensor:
     """Maps (B, 3, C, h, w) with those of modalities that a mask (B, 3) lacks set to zero."""
     return maps * mask[:, :, None, None, None]
-
-
-def complete_mask(images: Tensor, mask: Tensor | None) -> Tensor:
-    """The mask, or one that says that all of (B, 3, 3, H, W) is there."""
-    if mask is not None:
-        return mask
-    return torch.ones(images.shape[:2], dtype=torch.bool, device=images.device)

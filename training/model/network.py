@@ -1,12 +1,14 @@
 """What every architecture offers to training and evaluation."""
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from training.errors import JointNetworkError
 from training.model.branch import Branch
-from vreid.modality import Modality
+from vreid.modality import MODALITIES, Modality
 
 
 class CCNetOutput(NamedTuple):
@@ -65,6 +67,35 @@ class Network(nn.Module):
         ) -> CCNetOutput: ...
 
 
-def scatter_rows(values: Tensor, rows: Tensor, batch: int) -> Tensor:
+def complete_mask(images: Tensor, mask: Tensor | None) -> Tensor:
+    """The mask, or one that says that all of (B, 3, 3, H, W) is there."""
+    if mask is not None:
+        return mask
+    return torch.ones(images.shape[:2], dtype=torch.bool, device=images.device)
+
+
+def present_rows(mask: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """Index and rows of every column of a mask (B, M) that some row has."""
+    for index in range(mask.shape[1]):
+        rows = mask[:, index].nonzero().squeeze(1)
+        if rows.numel():
+            yield index, rows
+
+
+def stack_modalities(found: Mapping[int, tuple[Tensor, Tensor]], missing: Tensor) -> Tensor:
+    """Puts what was computed of the present modalities into one tensor (B, 3, ...).
+
+    Args:
+        found: by modality, rows (n,) and their values (n, ...); the other rows are zero.
+        missing: zeros (B, ...), which stand for a modality that no row has.
+    """
+    columns = [
+        _scatter_rows(*found[index], len(missing)) if index in found else missing
+        for index in range(len(MODALITIES))
+    ]
+    return torch.stack(columns, dim=1)
+
+
+def _scatter_rows(rows: Tensor, values: Tensor, batch: int) -> Tensor:
     """Puts n values (n, ...) at their rows of an otherwise zero tensor (batch, ...)."""
     return values.new_zeros(batch, *values.shape[1:]).index_copy(0, rows, values)

@@ -18,9 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training.model.branch import Neck, identity_classifier
-from training.model.ccnet import present_rows
 from training.model.joint_network import JointNetwork
-from training.model.network import CCNetOutput, scatter_rows
+from training.model.network import CCNetOutput, present_rows, stack_modalities
 from training.model.normalisation import MiddleNormalisation
 from training.model.pretrained import NONE
 from vreid.modality import MODALITIES, Modality
@@ -120,22 +119,14 @@ class PFNet(JointNetwork):
 
     def _single_branches(self, maps: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Features, necks and logits (B, 3, ...), zero where a modality is missing."""
-        batch, width = len(maps), PARTS * PART_SIZE
-        columns = {
-            index: [
-                scatter_rows(part, rows, batch)
-                for part in self.parts[MODALITIES[index].value](maps[rows, index])
-            ]
+        parts = {
+            index: (rows, self.parts[MODALITIES[index].value](maps[rows, index]))
             for index, rows in present_rows(mask)
         }
 
-        def assemble(part: int, size: int) -> Tensor:
-            return torch.stack(
-                [
-                    columns[index][part] if index in columns else maps.new_zeros(batch, size)
-                    for index in range(len(MODALITIES))
-                ],
-                dim=1,
-            )
+        def assemble(part: int, width: int) -> Tensor:
+            found = {index: (rows, output[part]) for index, (rows, output) in parts.items()}
+            return stack_modalities(found, maps.new_zeros(len(maps), width))
 
+        width = PARTS * PART_SIZE
         return assemble(0, width), assemble(1, width), assemble(2, self.identities)
