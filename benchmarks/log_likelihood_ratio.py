@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from training.embedded import EmbeddedDataset, same_samples
+from training.embedded import EmbeddedDataset
 from training.evaluation.missing_ratio import damage
+from training.evaluation.pair_labels import pair_labels
 from training.evaluation.ranking import modality_subsets, rank
-from training.evaluation.verification import equal_labels
 from vreid.modality import MODALITIES, Modality
 from vreid.policy import subset_codes
 
@@ -53,12 +53,9 @@ def fit_ratios(dataset: EmbeddedDataset, across: bool) -> Ratios:
         across: use the cosines between different modalities even where the two share some.
     """
     found = cosines(dataset)
-    same = equal_labels("identity", dataset.query.labels, dataset.gallery.labels)
-    counted = ~same_samples(dataset.query, dataset.gallery)
-    if dataset.junk is not None:
-        junk = equal_labels(dataset.junk, dataset.query.labels, dataset.gallery.labels)
-        counted &= ~(same & junk)
-    truth = same[counted]
+    pairs = pair_labels(dataset.query, dataset.gallery, dataset.junk)
+    counted = ~pairs.junk & ~pairs.itself
+    truth = pairs.same[counted]
     prior = float(np.log(truth.sum() / (~truth).sum()))
     ratios = {}
     for left, right in product(list(modality_subsets()), repeat=2):

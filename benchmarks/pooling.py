@@ -69,12 +69,7 @@ def measure_pooling(
 
 def rgb_pairs(dataset: EmbeddedDataset) -> ScoredPairs:
     """Pairs compared by RGB alone."""
-    rgb = replace(
-        dataset,
-        query=dataset.query.having_all([Modality.RGB]),
-        gallery=dataset.gallery.having_all([Modality.RGB]),
-    )
-    return pairs_by_key(rgb, ["shared"])[RGB]
+    return pairs_by_key(dataset.having_all([Modality.RGB]), ["shared"])[RGB]
 
 
 def _halves(dataset: EmbeddedDataset) -> Iterator[tuple[ScoredPairs, ScoredPairs]]:

@@ -94,7 +94,21 @@ class EmbeddedDataset:
 
     def exchanged(self) -> "EmbeddedDataset":
         """The same with query and gallery exchanged."""
-        return EmbeddedDataset(self.name, self.gallery, self.query, self.junk, self.symmetric)
+        return replace(self, query=self.gallery, gallery=self.query)
+
+    def restricted(self, modalities: Iterable[Modality]) -> "EmbeddedDataset":
+        """Both sides `EmbeddedSamples.restricted`."""
+        kept = tuple(modalities)
+        return replace(
+            self, query=self.query.restricted(kept), gallery=self.gallery.restricted(kept)
+        )
+
+    def having_all(self, modalities: Iterable[Modality]) -> "EmbeddedDataset":
+        """Both sides `EmbeddedSamples.having_all`."""
+        kept = tuple(modalities)
+        return replace(
+            self, query=self.query.having_all(kept), gallery=self.gallery.having_all(kept)
+        )
 
 
 def embed_dataset(

@@ -47,6 +47,7 @@ __all__ = [
     "Policy",
     "ResolvedPolicy",
     "Scores",
+    "calibrated_probabilities",
     "contributions",
     "representation_key",
     "resolve_policy",
@@ -127,7 +128,7 @@ def score(
 
     probability = None
     if calibration is not None and calibration.covers(possible_keys(chosen)):
-        probability = _probabilities(
+        probability = calibrated_probabilities(
             cosine, representation, query_present, gallery_present, calibration
         )
     by_probability = chosen == "shared" and probability is not None
@@ -238,14 +239,25 @@ def _center_cosines(
     )
 
 
-def _probabilities(
+def calibrated_probabilities(
     cosine: NDArray[np.float64],
     representation: NDArray[np.int8],
     query_present: NDArray[np.bool_],
     gallery_present: NDArray[np.bool_],
     calibration: Calibration,
 ) -> NDArray[np.float64]:
-    """Calibrated probability of every pair; one table look-up for each pair of subsets."""
+    """Calibrated probability of every pair; one table look-up for each pair of subsets.
+
+    Args:
+        cosine: (Q, G), of the representation that `representation` names.
+        representation: (Q, G), see `vreid.policy.representations`.
+        query_present: (Q, 3), which modalities are there.
+        gallery_present: (G, 3).
+        calibration: the bundle's.
+
+    Returns:
+        (Q, G); 0 where the calibration or the policy leaves a pair out.
+    """
     probability = np.zeros_like(cosine)
     for query_rows in _rows_by_subset(query_present):
         for gallery_rows in _rows_by_subset(gallery_present):

@@ -69,7 +69,8 @@ def fit_modality_weights(datasets: Sequence[EmbeddedDataset]) -> ModalityWeights
     Args:
         datasets: calibration data. Sets without complete samples on both sides are not used.
     """
-    measured = [_Combinations(one) for one in map(_complete, datasets) if one is not None]
+    complete = [one.having_all(MODALITIES) for one in datasets]
+    measured = [_Combinations(one) for one in complete if len(one.query) and len(one.gallery)]
     measured = [one for one in measured if one.has_matches()]
     if not measured:
         return ModalityWeights(NEUTRAL)
@@ -151,13 +152,6 @@ class _Combinations:
             one = self._dataset
             ranking = rank(-dots / np.maximum(lengths, 1e-12), one.query, one.gallery, one.junk)
             yield _Precisions(ranking.average_precision, self._identity[ranking.query_rows])
-
-
-def _complete(dataset: EmbeddedDataset) -> EmbeddedDataset | None:
-    query, gallery = (side.having_all(MODALITIES) for side in (dataset.query, dataset.gallery))
-    if not len(query) or not len(gallery):
-        return None
-    return replace(dataset, query=query, gallery=gallery)
 
 
 def _trials(gains: Gains, modality: Modality) -> Iterator[Gains]:

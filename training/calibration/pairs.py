@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from training.embedded import EmbeddedDataset, EmbeddedSamples, same_samples
+from training.embedded import EmbeddedDataset, EmbeddedSamples
+from training.evaluation.pair_labels import pair_labels
 from training.evaluation.ranking import modality_subsets
-from training.evaluation.verification import equal_labels
 from vreid.calibration import center_key, shared_key
 from vreid.metrics import Junk
 from vreid.scoring import score
@@ -64,8 +64,6 @@ def _scored(
     query: EmbeddedSamples, gallery: EmbeddedSamples, junk: Junk, policy: str
 ) -> ScoredPairs:
     cosines = score(query.features, query.mask, gallery.features, gallery.mask, policy).score
-    same = equal_labels("identity", query.labels, gallery.labels)
-    counted = ~same_samples(query, gallery)
-    if junk is not None:
-        counted &= ~(same & equal_labels(junk, query.labels, gallery.labels))
-    return ScoredPairs(cosines[counted], same[counted])
+    pairs = pair_labels(query, gallery, junk)
+    counted = ~pairs.junk & ~pairs.itself
+    return ScoredPairs(cosines[counted], pairs.same[counted])

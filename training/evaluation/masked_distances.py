@@ -21,11 +21,9 @@ from vreid.policy import (
     NOT_SCORED,
     ResolvedPolicy,
     possible_keys,
-    representation_key,
     representations,
-    subset_codes,
 )
-from vreid.scoring import DECIMALS
+from vreid.scoring import DECIMALS, calibrated_probabilities
 
 
 class MaskedDistances:
@@ -71,11 +69,15 @@ class MaskedDistances:
         center = self._center(query_mask, gallery_mask) if by_center else shared
         found: dict[ResolvedPolicy, NDArray[np.float64]] = {}
         for policy, code in codes.items():
-            cosine = np.where(code == CENTER, center, shared)
-            cosine = np.clip(np.round(cosine, DECIMALS), -1.0, 1.0)
-            if policy == "shared" and calibration is not None:
-                cosine = _ranking_key(cosine, code, query_mask, gallery_mask, calibration)
-            found[policy] = np.where(code == NOT_SCORED, np.inf, -cosine)
+            cosine = np.round(np.where(code == CENTER, center, shared), DECIMALS)
+            key: NDArray[np.float64] = np.clip(cosine, -1.0, 1.0)
+            if (
+                policy == "shared"
+                and calibration is not None
+                and calibration.covers(possible_keys(policy))
+            ):
+                key = calibrated_probabilities(key, code, query_mask, gallery_mask, calibration)
+            found[policy] = np.where(code == NOT_SCORED, np.inf, -key)
         return found
 
     def _shared(
@@ -106,31 +108,3 @@ class MaskedDistances:
 
 def _unit_centers(features: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     return l2_normalise(unnormalised_center(features * mask[..., None], mask))
-
-
-def _ranking_key(
-    cosine: NDArray[np.float64],
-    code: NDArray[np.int8],
-    query_mask: NDArray[np.bool_],
-    gallery_mask: NDArray[np.bool_],
-    calibration: Calibration,
-) -> NDArray[np.float64]:
-    """Probability of every pair where the calibration covers the policy shared, else the cosine."""
-    if not calibration.covers(possible_keys("shared")):
-        return cosine
-    probability = np.zeros_like(cosine)
-    query_codes, gallery_codes = subset_codes(query_mask), subset_codes(gallery_mask)
-    for query_code in np.unique(query_codes):
-        rows = np.flatnonzero(query_codes == query_code)
-        for gallery_code in np.unique(gallery_codes):
-            columns = np.flatnonzero(gallery_codes == gallery_code)
-            first = rows[0], columns[0]
-            key = representation_key(
-                int(code[first]), query_mask[rows[0]], gallery_mask[columns[0]]
-            )
-            assert key is not None, "shared scores every pair"
-            block = np.ix_(rows, columns)
-            calibrated = calibration.probability(key, cosine[block])
-            assert calibrated is not None, "the calibration covers every pair"
-            probability[block] = calibrated
-    return probability

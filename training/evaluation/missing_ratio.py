@@ -105,11 +105,7 @@ def missing_ratio_curves(
     Raises:
         MetricError: no query or no gallery sample is complete, or no query has a positive.
     """
-    complete = replace(
-        dataset,
-        query=dataset.query.having_all(MODALITIES),
-        gallery=dataset.gallery.having_all(MODALITIES),
-    )
+    complete = dataset.having_all(MODALITIES)
     if not len(complete.query) or not len(complete.gallery):
         raise MetricError(
             "the missing-ratio experiment takes modalities from complete samples, and no query "
@@ -203,12 +199,10 @@ def damage(dataset: EmbeddedDataset, ratio: float, seed: int) -> EmbeddedDataset
     """
     # A generator for each side: one for both would reach the gallery at another place of its
     # stream for each ratio.
-    return EmbeddedDataset(
-        dataset.name,
-        _damaged(dataset.query, ratio, np.random.default_rng([seed, 0])),
-        _damaged(dataset.gallery, ratio, np.random.default_rng([seed, 1])),
-        dataset.junk,
-        dataset.symmetric,
+    return replace(
+        dataset,
+        query=_damaged(dataset.query, ratio, np.random.default_rng([seed, 0])),
+        gallery=_damaged(dataset.gallery, ratio, np.random.default_rng([seed, 1])),
     )
 
 

@@ -1,7 +1,7 @@
 """Retrieval measured on a data set, through the scoring that the service uses."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -117,34 +117,20 @@ def evaluate_subsets(
     found: dict[str, Evaluation | None] = {}
     for subset in modality_subsets():
         name = "+".join(SUBSET_LETTERS[modality] for modality in subset)
-        restricted = EmbeddedDataset(
-            dataset.name,
-            dataset.query.restricted(subset),
-            dataset.gallery.restricted(subset),
-            dataset.junk,
-            dataset.symmetric,
-        )
+        restricted = dataset.restricted(subset)
         if not len(restricted.query.having_all(subset)):
             found[name] = None
             continue
         try:
             found[name] = (
-                evaluate(_having_all(restricted, subset), "shared")
+                # What samples that have all of the subset share is its concatenation.
+                evaluate(restricted.having_all(subset), "shared")
                 if chosen == "concat"
                 else evaluate(restricted, chosen, calibration)
             )
         except MetricError:
             found[name] = None
     return found
-
-
-def _having_all(dataset: EmbeddedDataset, subset: Sequence[Modality]) -> EmbeddedDataset:
-    """Its samples that have all of the subset: what they share is then its concatenation."""
-    return replace(
-        dataset,
-        query=dataset.query.having_all(subset),
-        gallery=dataset.gallery.having_all(subset),
-    )
 
 
 def modality_subsets() -> Iterator[tuple[Modality, ...]]:

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.embedded import EmbeddedSamples, same_samples
+from training.embedded import EmbeddedSamples
+from training.evaluation.pair_labels import pair_labels
 from vreid.errors import MetricError
-from vreid.metrics import Junk, Labels
+from vreid.metrics import Junk
 
 FALSE_POSITIVE_RATES = (1e-3, 1e-4)
 
@@ -94,12 +95,9 @@ def verify(
     Raises:
         MetricError: there are no pairs of one vehicle, or none of two.
     """
-    same = equal_labels("identity", query.labels, gallery.labels)
-    valid = np.isfinite(distances) & ~same_samples(query, gallery)
-    valid &= np.logical_and.outer(_known(query.labels), _known(gallery.labels))
-    if junk is not None:
-        valid &= ~(same & equal_labels(junk, query.labels, gallery.labels))
-    positives, negatives = distances[valid & same], distances[valid & ~same]
+    pairs = pair_labels(query, gallery, junk)
+    valid = np.isfinite(distances) & pairs.known & ~pairs.junk & ~pairs.itself
+    positives, negatives = distances[valid & pairs.same], distances[valid & ~pairs.same]
     if not positives.size or not negatives.size:
         raise MetricError(
             f"verification has {positives.size} pairs of one vehicle and {negatives.size} of two; "
@@ -122,34 +120,6 @@ def verify(
         false_positive_rate=false_rate[kept],
         true_positive_rate=true_rate[kept],
     )
-
-
-def equal_labels(name: str, query: Labels, gallery: Labels) -> NDArray[np.bool_]:
-    """(Q, G): whether both have the label and it is the same; unknown labels equal nothing."""
-    numbers: dict[object, int] = {}
-    sides = [_column(labels, name) for labels in (query, gallery)]
-    left, right = (
-        np.array(
-            [
-                unknown if value is None else numbers.setdefault(value, len(numbers))
-                for value in values
-            ],
-            dtype=np.int64,
-        )
-        for values, unknown in zip(sides, (-1, -2), strict=True)
-    )
-    return np.asarray(left[:, None] == right[None, :])
-
-
-def _known(labels: Labels) -> NDArray[np.bool_]:
-    return np.array([identity is not None for identity in _column(labels, "identity")])
-
-
-def _column(labels: Labels, name: str) -> list[object]:
-    values = getattr(labels, name)
-    if values is None:
-        return [None] * len(labels.identity)
-    return list(np.asarray(values, dtype=np.object_))
 
 
 def _curve(

@@ -1,12 +1,13 @@
 """Every pair of a data set with its score and what the labels say about it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.embedded import EmbeddedDataset, same_samples
-from training.evaluation.verification import equal_labels
+from training.embedded import EmbeddedDataset
+from training.evaluation.pair_labels import pair_labels
 from vreid.calibration import Calibration
 from vreid.errors import MetricError
 from vreid.metrics import Ranking, evaluate_ranking
@@ -23,6 +24,7 @@ class ScoredDataset:
         scores: of every pair.
         ranking: measured from them.
         same: pairs of one identity.
+        known: pairs of which both identities are known.
         junk: pairs of one identity that the data set's rule leaves out.
         itself: pairs of a query with its own entry in the gallery.
     """
@@ -32,10 +34,11 @@ class ScoredDataset:
     scores: Scores
     ranking: Ranking
     same: NDArray[np.bool_]
+    known: NDArray[np.bool_]
     junk: NDArray[np.bool_]
     itself: NDArray[np.bool_]
 
-    @property
+    @cached_property
     def counted(self) -> NDArray[np.bool_]:
         """Pairs that take part in the figures and that the policy compares."""
         return self.scores.valid & ~self.junk & ~self.itself
@@ -43,11 +46,7 @@ class ScoredDataset:
     @property
     def labelled(self) -> NDArray[np.bool_]:
         """Counted pairs of which both identities are known."""
-        query, gallery = (
-            np.array([identity is not None for identity in side.labels.identity], dtype=np.bool_)
-            for side in (self.dataset.query, self.dataset.gallery)
-        )
-        return self.counted & (query[:, None] & gallery[None, :])
+        return self.counted & self.known
 
     def order(self, query: int) -> NDArray[np.intp]:
         """Gallery rows by falling score, junk among them, without the query's own entry."""
@@ -55,11 +54,30 @@ class ScoredDataset:
         kept = self.scores.valid[query, ranked] & ~self.itself[query, ranked]
         return np.asarray(ranked[kept], dtype=np.intp)
 
-    def first_counted(self) -> NDArray[np.int64]:
-        """The gallery row at rank 1 of every query, (Q,); -1 where nothing is ranked."""
-        best = np.argmax(np.where(self.counted, self.scores.ranking_key, -np.inf), axis=1)
-        best[~self.counted.any(axis=1)] = -1
+    def first_of(self, pairs: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """The gallery row that ranks first among the marked pairs (Q, G) of every query, (Q,).
+
+        Of equal scores the earlier row is first; -1 where no pair is marked.
+        """
+        best = np.argmax(np.where(pairs, self.scores.ranking_key, -np.inf), axis=1)
+        best[~pairs.any(axis=1)] = -1
         return np.asarray(best, dtype=np.int64)
+
+    @cached_property
+    def first_true(self) -> NDArray[np.int64]:
+        """The gallery row of every query's first true match, (Q,); -1 where there is none."""
+        return self.first_of(self.counted & self.same)
+
+    @cached_property
+    def false_first_pairs(self) -> tuple[tuple[int, int], ...]:
+        """(query row, gallery row) of every false first match, by falling score."""
+        first = self.first_of(self.counted)
+        pairs = [
+            (query, int(first[query]))
+            for query in self.ranking.query_rows.tolist()
+            if first[query] >= 0 and not self.same[query, first[query]]
+        ]
+        return tuple(sorted(pairs, key=lambda pair: (-self.scores.ranking_key[pair], pair)))
 
     def contributions(self, query: int, gallery: int) -> NDArray[np.float64]:
         """What each modality adds to a pair's score, (3,); NaN where it takes no part."""
@@ -97,11 +115,7 @@ def score_dataset(
         raise MetricError(
             f"policy {policy} can compare no query with any gallery sample; use shared"
         )
-    itself = same_samples(query, gallery)
+    pairs = pair_labels(query, gallery, dataset.junk)
     distances = np.where(scores.valid, -scores.ranking_key, np.inf)
-    ranking = evaluate_ranking(distances, query.labels, gallery.labels, dataset.junk, itself)
-    same = equal_labels("identity", query.labels, gallery.labels)
-    junk = np.zeros_like(same)
-    if dataset.junk is not None:
-        junk = same & equal_labels(dataset.junk, query.labels, gallery.labels)
-    return ScoredDataset(dataset, policy, scores, ranking, same, junk, itself)
+    ranking = evaluate_ranking(distances, query.labels, gallery.labels, dataset.junk, pairs.itself)
+    return ScoredDataset(dataset, policy, scores, ranking, *pairs)
