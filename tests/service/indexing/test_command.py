@@ -143,12 +143,16 @@ def test_a_failure_is_one_sentence_and_no_stack_trace(tmp_path: Path, bundle: Bu
     assert failed.stdout == ""
 
 
+PICTURES = 800
+"""So many that the job is still at work when the signal arrives, however late it is sent."""
+
+
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_was_ended_halfway_is_resumed(
     tmp_path: Path, bundle: Bundle, ending: signal.Signals
 ) -> None:
     source, gallery = tmp_path / "archive", tmp_path / "gallery"
-    for number in range(150):
+    for number in range(PICTURES):
         write_picture(source / f"{number:03}.png", number)
     command: list[str | Path] = [
         "index",
@@ -176,10 +180,10 @@ def test_a_run_that_was_ended_halfway_is_resumed(
     again = vreid(*command, "--json")
     assert again.returncode == 0, again.stderr
     answer = json.loads(again.stdout.splitlines()[-1])
-    assert answer["indexed"] + answer["skipped"] == 150
+    assert answer["indexed"] + answer["skipped"] == PICTURES
     assert answer["skipped"] >= stored
     store = GalleryStore.open_existing(gallery)
-    assert store.count() == 150
+    assert store.count() == PICTURES
     store.close()
 
 
