@@ -22,6 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from training.bad_images import FILE as BAD_IMAGES
 from training.config import TrainingConfig
 from training.errors import CheckpointError, JointNetworkError
 from training.model import CCNet, Network, build_model
@@ -30,6 +31,8 @@ from training.unlike_weights import unlike_tensors
 
 SCHEMA_VERSION = 1
 DIRECTORY, BEST = "checkpoint", "best"
+LAST_MEASURED = "measured_epoch.txt"
+"""In the run's directory: the number of epochs after which it was measured last."""
 MODEL, STATE, CONFIG = "model.safetensors", "training_state.pt", "config.json"
 
 StateDict = dict[str, Tensor]
@@ -163,6 +166,32 @@ def put_in_place(new: Path, final: Path) -> Path:
     return final
 
 
+def remove_run(directory: Path) -> None:
+    """Removes what a training leaves in its directory; what others put there stays.
+
+    Checkpoints go last: until everything else is gone, the directory is known by them.
+
+    Raises:
+        CheckpointError: something cannot be removed.
+    """
+    try:
+        for name in (LAST_MEASURED, BAD_IMAGES):
+            (directory / name).unlink(missing_ok=True)
+        for name in ("tensorboard", *_names(BEST), *_names(DIRECTORY)):
+            if (directory / name).exists():
+                shutil.rmtree(directory / name)
+    except OSError as error:
+        raise CheckpointError(
+            f"the training in {directory} cannot be removed ({error}); remove it by hand, or train "
+            "into another directory"
+        ) from error
+
+
+def _names(final: str) -> tuple[str, str, str]:
+    """The names under which a directory lies that is replaced as a whole."""
+    return f"{final}.new", f"{final}.previous", final
+
+
 def find_checkpoint(path: Path) -> Path:
     """The checkpoint directory meant by a path: itself, its file, or the run that holds it.
 
@@ -244,6 +273,19 @@ def load_model(path: Path) -> tuple[Network, TrainingConfig]:
     """
     checkpoint = find_checkpoint(path)
     description = read_description(checkpoint)
+    return load_described(checkpoint, description), description.config
+
+
+def load_described(checkpoint: Path, description: CheckpointDescription) -> Network:
+    """Loads the network of a checkpoint directory, in evaluation mode.
+
+    Args:
+        checkpoint: the directory.
+        description: what `read_description` says of it.
+
+    Raises:
+        CheckpointError: the weights are absent, damaged, or not those of the configuration.
+    """
     config = description.config
     settings = config.model.model_copy(update={"pretrained": NONE})
     size = config.preprocessing
@@ -256,7 +298,7 @@ def load_model(path: Path) -> tuple[Network, TrainingConfig]:
             f"{checkpoint}: the weights are not those of its configuration "
             f"({unlike_tensors(model.state_dict(), weights)}); take another checkpoint"
         ) from error
-    return model.eval(), config
+    return model.eval()
 
 
 def load_ccnet(path: Path) -> tuple[CCNet, TrainingConfig]:

@@ -22,6 +22,7 @@ from training.checkpoint import (
 )
 from training.config import TrainingConfig
 from training.errors import CheckpointError
+from training.recipe_differences import differences
 from training.run import Run
 from training.unlike_weights import unlike_settings, unlike_tensors
 from vreid.bundle import file_sha256
@@ -189,14 +190,14 @@ def _write(run: Run) -> None:
 
 
 def _check_same_recipe(wanted: TrainingConfig, saved: TrainingConfig) -> None:
-    """Compares what decides the weights; where and with what folders it runs may differ."""
-    ours, theirs = wanted.portable(), saved.portable()
-    for name in ours:
-        if name not in ("compute", "validation") and ours[name] != theirs[name]:
-            raise CheckpointError(
-                f"the checkpoint was made with another {name} ({theirs[name]}); resume with the "
-                "configuration it was begun with, or train into another directory"
-            )
+    changed = differences(wanted, saved)
+    if changed:
+        sections = dict.fromkeys(key.partition(".")[0] for key in changed)
+        raise CheckpointError(
+            f"the checkpoint was made with another {', '.join(sections)}: "
+            f"{'; '.join(changed.values())}; resume with the configuration it was begun with, or "
+            "train into another directory"
+        )
 
 
 def _check_same_identities(run: Run, description: CheckpointDescription) -> None:

@@ -11,7 +11,7 @@ from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from training.acceleration import apply_arithmetic, compile_branches, distribution
 from training.bad_images import BadImages
 from training.checkpoint import Position, StartingPoint
-from training.config import OptimiserConfig, TrainingConfig
+from training.config import ComputeConfig, OptimiserConfig, TrainingConfig
 from training.losses import Objective
 from training.model import Network, build_model, parameter_groups, set_gradient_checkpointing
 from training.moving_average import MovingAverage
@@ -48,12 +48,12 @@ class Run:
     @property
     def divides_batches(self) -> bool:
         """Whether the processes divide the identities of every batch."""
-        return self.processes.count > 1 and self.config.compute.batch_split == "identities"
+        return _divides_batches(self.config.compute, self.processes)
 
     @property
     def shares_batch_norm(self) -> bool:
         """Whether batch statistics are those of all processes' rows."""
-        return self.divides_batches and self.config.compute.sync_batch_norm
+        return _shares_batch_norm(self.config.compute, self.processes)
 
 
 def prepare_run(config: TrainingConfig, directory: Path) -> Run:
@@ -86,7 +86,7 @@ def prepare_run(config: TrainingConfig, directory: Path) -> Run:
         compile_branches(model, fabric.device)
     fabric.launch()
     processes = Processes.of(fabric)
-    if processes.count > 1 and compute.batch_split == "identities" and compute.sync_batch_norm:
+    if _shares_batch_norm(compute, processes):
         share_batch_norms(model)
     if compute.channels_last:
         # Convolutions run two to three times faster on CPU so, and better on tensor cores.
@@ -111,6 +111,14 @@ def prepare_run(config: TrainingConfig, directory: Path) -> Run:
         average=MovingAverage(model, config.ema_decay) if config.ema_decay else None,
         bad_images=BadImages(directory, compute.on_bad_image == "skip"),
     )
+
+
+def _divides_batches(compute: ComputeConfig, processes: Processes) -> bool:
+    return processes.count > 1 and compute.batch_split == "identities"
+
+
+def _shares_batch_norm(compute: ComputeConfig, processes: Processes) -> bool:
+    return _divides_batches(compute, processes) and compute.sync_batch_norm
 
 
 def _make_optimiser(model: Network, config: OptimiserConfig) -> torch.optim.Optimizer:

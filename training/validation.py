@@ -11,7 +11,15 @@ from pathlib import Path
 
 import torch
 
-from training.checkpoint import BEST, CONFIG, MODEL, find_checkpoint, load_model, put_in_place
+from training.checkpoint import (
+    BEST,
+    CONFIG,
+    LAST_MEASURED,
+    MODEL,
+    find_checkpoint,
+    load_model,
+    put_in_place,
+)
 from training.config import TrainingConfig
 from training.data import load_dataset
 from training.embedded import embed_dataset
@@ -21,9 +29,6 @@ from training.parallel.processes import Processes
 from training.torch_engine import TorchEngine
 
 FIGURES = "figures.json"
-
-LAST = "measured_epoch.txt"
-"""In the run's directory: the number of epochs after which it was measured last."""
 
 
 class Validation:
@@ -70,7 +75,7 @@ class Validation:
             return False
         noted = False
         if self.processes.rank == 0:
-            path = self.directory / LAST
+            path = self.directory / LAST_MEASURED
             noted = path.exists() and path.read_text(encoding="utf-8") == str(epoch)
         return not self.processes.any(noted)
 
@@ -79,7 +84,7 @@ class Validation:
         return bool(every) and (epoch % every == 0 or epoch == self.config.epochs)
 
     def _note(self, epoch: int) -> None:
-        path = self.directory / LAST
+        path = self.directory / LAST_MEASURED
         try:
             path.write_text(str(epoch), encoding="utf-8")
         except OSError as error:

@@ -12,6 +12,7 @@ from training.ablation.grid import Grid, Row
 from training.checkpoint import CheckpointDescription, find_checkpoint, read_description
 from training.config import SourceConfig, TrainingConfig, read_config
 from training.errors import CheckpointError
+from training.recipe_differences import differences
 from training.sources import with_roots
 from vreid.errors import ConfigurationError, VreidError
 
@@ -91,11 +92,14 @@ class CellState:
             directory holds something else.
         epoch: complete epochs.
         reason: why it is refused.
+        figures: what `vreid evaluate --json` says of a trained or done cell; None where it is to
+            be measured again.
     """
 
     stage: Stage
     epoch: int = 0
     reason: str | None = None
+    figures: Mapping[str, Any] | None = None
 
 
 def cells_of(
@@ -186,27 +190,6 @@ def merged(cells: Iterable[Cell]) -> tuple[Cell, ...]:
     return tuple(found.values())
 
 
-def differences(wanted: TrainingConfig, stored: TrainingConfig) -> list[str]:
-    """What differs between two recipes, one phrase each.
-
-    Names, folders and compute do not count: they do not decide the weights.
-    """
-    ours, theirs = (dict(_leaves(config.portable())) for config in (wanted, stored))
-    return [
-        f"{key} is {json.dumps(theirs.get(key))} there, {json.dumps(ours.get(key))} here"
-        for key in dict.fromkeys([*ours, *theirs])
-        if key != "name" and not key.startswith("compute.") and ours.get(key) != theirs.get(key)
-    ]
-
-
-def _leaves(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in document.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
-
-
 def inspect(cell: Cell) -> CellState:
     """Looks at a cell's directory; whoever trained what lies there, `vreid train` included."""
     try:
@@ -215,7 +198,7 @@ def inspect(cell: Cell) -> CellState:
         return CellState("refused", reason=str(error))
     if stored is None:
         return CellState("absent")
-    changed = differences(cell.config, stored.config)
+    changed = [*differences(cell.config, stored.config).values()]
     if stored.started_from is not None:
         changed.append("it began with the weights of another run")
     if changed:
@@ -223,20 +206,13 @@ def inspect(cell: Cell) -> CellState:
     epoch = stored.position.epoch
     if epoch < cell.config.epochs:
         return CellState("begun", epoch)
-    return CellState("done" if is_measured(cell) else "trained", epoch)
+    figures = _figures(cell)
+    complete = figures is not None and (not cell.missing_ratio or "missing_ratio" in figures)
+    return CellState("done" if complete else "trained", epoch, figures=figures)
 
 
-def is_measured(cell: Cell) -> bool:
-    """Whether all figures of a trained cell are there."""
-    figures = read_figures(cell)
-    return figures is not None and (not cell.missing_ratio or "missing_ratio" in figures)
-
-
-def read_figures(cell: Cell) -> dict[str, Any] | None:
-    """What `vreid evaluate --json` says of a cell; None where it is absent, to be made again.
-
-    A half-written file counts as absent, and so does one that ranks by another policy.
-    """
+def _figures(cell: Cell) -> dict[str, Any] | None:
+    """A half-written file counts as absent, and so does one that ranks by another policy."""
     try:
         document = json.loads((cell.directory / EVALUATION).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from training.ablation.cell import Cell, inspect, read_figures
+from training.ablation.cell import Cell, CellState, inspect
 from training.ablation.grid import Grid, Row
 from training.ablation.statistics import Claim, Spread, claims, kendall_tau, spread
+from training.evaluation.missing_ratio import CURVE_POLICIES
 from training.evaluation.published import (
     PublishedFigures,
     published,
@@ -19,9 +20,6 @@ RESULTS = "results.json"
 
 FIGURES = {"mAP": "map", "rank1": "rank1", "rank5": "rank5", "rank10": "rank10"}
 """What tables show: names in evaluation.json, and attributes of the published figures."""
-
-CURVE_POLICIES = ("center", "shared")
-"""The paper's representation of incomplete samples, and what a checkpoint's auto stands for."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +86,10 @@ def gather(grid: Grid, cells: Sequence[Cell], failures: Mapping[str, str]) -> Gr
     rows = []
     curves: list[Curve] = []
     for row in grid.rows:
-        own = [cell for cell in cells if cell.row == row.name]
+        own = [(cell, inspect(cell)) for cell in cells if cell.row == row.name]
         if own:
             rows.append(_row_result(row, grid, own, failures))
-            curves += _curves(row, own)
+            curves += _curves(row, [state for _, state in own])
     measured = {
         row.published_row: {seed: figures["mAP"] for seed, figures in row.seeds.items()}
         for row in rows
@@ -114,16 +112,15 @@ def published_curve() -> dict[int, float]:
 
 
 def _row_result(
-    row: Row, grid: Grid, cells: Sequence[Cell], failures: Mapping[str, str]
+    row: Row, grid: Grid, cells: Sequence[tuple[Cell, CellState]], failures: Mapping[str, str]
 ) -> RowResult:
     seeds: dict[int, dict[str, float]] = {}
     absent: dict[int, str] = {}
-    for cell in cells:
-        figures = _measured(cell)
-        if figures is not None:
-            seeds[cell.seed] = {name: 100 * figures[name] for name in FIGURES}
+    for cell, state in cells:
+        if state.figures is not None:
+            seeds[cell.seed] = {name: 100 * state.figures[name] for name in FIGURES}
         else:
-            absent[cell.seed] = failures.get(cell.name) or _why_absent(cell)
+            absent[cell.seed] = failures.get(cell.name) or _why_absent(cell, state)
     values = {name: [figures[name] for figures in seeds.values()] for name in FIGURES}
     return RowResult(
         name=row.name,
@@ -143,14 +140,7 @@ def _published(grid: Grid, row: Row) -> dict[str, float | None]:
     return {name: getattr(figures, attribute) for name, attribute in FIGURES.items()}
 
 
-def _measured(cell: Cell) -> dict[str, Any] | None:
-    if inspect(cell).stage not in ("trained", "done"):
-        return None
-    return read_figures(cell)
-
-
-def _why_absent(cell: Cell) -> str:
-    state = inspect(cell)
+def _why_absent(cell: Cell, state: CellState) -> str:
     match state.stage:
         case "refused":
             return f"the directory holds another training: {state.reason}"
@@ -162,11 +152,11 @@ def _why_absent(cell: Cell) -> str:
             return "not measured"
 
 
-def _curves(row: Row, cells: Sequence[Cell]) -> list[Curve]:
+def _curves(row: Row, states: Sequence[CellState]) -> list[Curve]:
     documents = [
-        figures["missing_ratio"]
-        for cell in cells
-        if row.missing_ratio and (figures := _measured(cell)) and "missing_ratio" in figures
+        state.figures["missing_ratio"]
+        for state in states
+        if row.missing_ratio and state.figures and "missing_ratio" in state.figures
     ]
     return [_curve(row, policy, documents) for policy in CURVE_POLICIES] if documents else []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -16,7 +15,7 @@ from training.ablation.cell import (
 )
 from training.ablation.children import Child, Slot, start
 from training.ablation.progress import Board
-from training.checkpoint import DIRECTORY
+from training.checkpoint import remove_run
 from training.errors import AblationError, AblationInterruptedError
 from training.interruption import StopRequest
 
@@ -121,8 +120,11 @@ def check_none_refused(cells: Iterable[Cell]) -> None:
 
 
 def clear_refused(cells: Iterable[Cell]) -> None:
-    """Removes the trainings and figures that belong to another recipe, and nothing else."""
+    """Removes the trainings and figures that belong to another recipe, and nothing else.
+
+    Raises:
+        CheckpointError: a training cannot be removed.
+    """
     for directory in refused(cells):
-        for name in (DIRECTORY, f"{DIRECTORY}.previous", f"{DIRECTORY}.new", "tensorboard"):
-            shutil.rmtree(directory / name, ignore_errors=True)
         (directory / EVALUATION).unlink(missing_ok=True)
+        remove_run(directory)

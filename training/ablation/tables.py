@@ -65,9 +65,13 @@ def _beside_published(row: RowResult, name: str) -> str:
 
 
 def _spread(value: Spread, signed: bool = False) -> str:
-    sign = "+" if signed else ""
     deviation = "" if value.deviation is None else f" ± {value.deviation:.1f}"
-    return f"{value.mean:{sign}.1f}{deviation}"
+    return f"{_tenths(value.mean, signed)}{deviation}"
+
+
+def _tenths(value: float, signed: bool) -> str:
+    """One decimal; what rounds to zero has no sign."""
+    return f"{value:{'+' if signed and round(value, 1) else 'z'}.1f}"
 
 
 def _order(result: GridResult) -> Iterator[str]:
@@ -99,7 +103,7 @@ def _order(result: GridResult) -> Iterator[str]:
 def _claim_cells(claim: Claim) -> list[str]:
     interval = "-"
     if claim.interval is not None:
-        interval = f"{claim.interval[0]:+.1f} to {claim.interval[1]:+.1f}"
+        interval = " to ".join(_tenths(end, signed=True) for end in claim.interval)
     return [
         f"{claim.higher} > {claim.lower}",
         f"{claim.published:+.1f}",

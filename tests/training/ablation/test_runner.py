@@ -28,6 +28,11 @@ def test_a_finished_cell_is_done_whatever_it_was_called_and_wherever_it_ran(tmp_
     run_cell(wanted)
 
 
+def test_a_finished_cell_stays_finished_however_it_was_measured_meanwhile(tmp_path: Path) -> None:
+    write_cell(cell(tmp_path), 0.5)
+    assert inspect(cell(tmp_path, "validation.every=1")).stage == "done"
+
+
 def test_figures_of_another_policy_are_to_be_measured_again(tmp_path: Path) -> None:
     write_cell(cell(tmp_path), 0.5)
     figures = cell(tmp_path).directory / "evaluation.json"
@@ -49,6 +54,21 @@ def test_another_recipe_is_refused_by_name_until_it_is_cleared_away(tmp_path: Pa
     assert inspect(wanted).stage == "absent"
     assert {path.name for path in wanted.directory.iterdir()} == {"notes.txt", "lock"}
     check_none_refused([wanted])
+
+
+def test_nothing_of_a_refused_training_outlives_it(tmp_path: Path) -> None:
+    write_cell(cell(tmp_path, "objective.alpha=0.1"), 0.5)
+    wanted = cell(tmp_path)
+    directory = wanted.directory
+    for name in ("best", "best.previous", "best.new", "checkpoint.previous", "checkpoint.new"):
+        (directory / name).mkdir()
+        (directory / name / "figures.json").write_text('{"epoch": 3, "mAP": 0.99, "rank1": 1.0}')
+    (directory / "tensorboard" / "version_0").mkdir(parents=True)
+    (directory / "measured_epoch.txt").write_text("3")
+    (directory / "bad_images.txt").write_text("one.jpg\tcut\n")
+    (directory / "log.txt").write_text("said")
+    clear_refused([wanted])
+    assert [path.name for path in directory.iterdir()] == ["log.txt"]
 
 
 def test_a_cell_that_another_process_works_on_is_left_alone(tmp_path: Path) -> None:

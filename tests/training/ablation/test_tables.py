@@ -58,6 +58,36 @@ def test_the_claim_has_its_paired_difference_and_interval(result: GridResult) ->
     assert "| +ALNU > baseline | +3.8  | +11.0 ± 1.0 | +8.5 to +13.5 | 3 of 3" in text
 
 
+def test_what_rounds_to_zero_has_no_sign(tmp_path: Path) -> None:
+    cells = cells_of(GRID, tmp_path, (1, 2, 3), {"synthetic": tmp_path})
+    shares = {"baseline": (0.2, 0.2, 0.2), "+ALNU": (0.1998, 0.1997, 0.1999)}
+    for cell in cells:
+        if cell.row in shares:
+            drop = -0.0001 if cell.row == "+ALNU" else None
+            write_cell(cell, shares[cell.row][cell.seed - 1], drop)
+    text = render([gather(GRID, cells, {})])
+    assert "| +ALNU > baseline | +3.8  | 0.0 ± 0.0 | 0.0 to 0.0   | 0 of 3" in text
+    (center,) = [line for line in text.splitlines() if line.startswith("| +ALNU | center")]
+    assert center.endswith("| 0.0 ± 0.0 |")
+
+
+def test_each_cells_figures_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = cells_of(GRID, tmp_path, (1,), {"synthetic": tmp_path})
+    for cell in cells:
+        write_cell(cell, 0.5, 0.1)
+    read: list[Path] = []
+    read_text = Path.read_text
+
+    def noted(path: Path, encoding: str | None = None) -> str:
+        read.append(path)
+        return read_text(path, encoding)
+
+    monkeypatch.setattr(Path, "read_text", noted)
+    gather(GRID, cells, {})
+    ours = [path for path in read if path.is_relative_to(tmp_path)]
+    assert len(ours) == len(set(ours)) == 2 * len(cells)
+
+
 def test_the_curve_ends_in_its_drop_beside_the_papers(result: GridResult) -> None:
     lines = render([result]).splitlines()
     (center,) = [line for line in lines if line.startswith("| +ALNU | center")]
