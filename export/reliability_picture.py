@@ -7,7 +7,7 @@ from pathlib import Path
 
 from export.validation import EmbeddedSets
 from training.calibration.reliability import shared_probabilities
-from training.report.reliability_plot import reliability_plot
+from training.report.reliability_plot import reliability, reliability_plot
 from vreid.calibration import Calibration
 
 
@@ -23,5 +23,5 @@ def write_reliability_pictures(
     for label, dataset in reported.items():
         found = shared_probabilities(dataset, calibration)
         if found is not None:
-            picture = reliability_plot(*found)
+            picture = reliability_plot(reliability(*found))
             (directory / picture_name(label)).write_text(picture, encoding="utf-8")

@@ -104,9 +104,25 @@ def branch_inputs(
         ConfigurationError: the model has no branch for one of the modalities.
     """
     return {
-        modality: preprocess(decode_image(sample.read(modality), limits), modality, preprocessing)
+        modality: branch_input(sample, modality, preprocessing, limits)
         for modality in sample.images
     }
+
+
+def branch_input(
+    sample: Sample,
+    modality: Modality,
+    preprocessing: Preprocessing,
+    limits: ImageLimits = DEFAULT_LIMITS,
+) -> NDArray[np.float32]:
+    """The input (3, H, W) of one modality.
+
+    Raises:
+        NoModality: the sample does not have it.
+        ImageError: the image cannot be used.
+        ConfigurationError: the model has no branch for it.
+    """
+    return preprocess(decode_image(sample.read(modality), limits), modality, preprocessing)
 
 
 def round_to_stored(features: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -113,7 +113,7 @@ def evaluate(
     if html is not None:
         from training.report.write import write_report
 
-        write_report(html, measurement, dataset, plain, measured, checkpoint, bundle, compare)
+        write_report(html, measurement, dataset, plain, measured, compare)
     if as_json:
         click.echo(document)
         return

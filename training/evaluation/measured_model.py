@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from vreid.bundle import Bundle
+from vreid.bundle import Bundle, file_sha256
 from vreid.calibration import Calibration
 from vreid.engines import BranchEngine, open_engine
 from vreid.errors import ConfigurationError
@@ -14,9 +14,22 @@ from vreid.preprocessing import Preprocessing
 
 @dataclass(frozen=True)
 class MeasuredModel:
-    """A model and what belongs to it; a checkpoint has no calibration, and its auto is shared."""
+    """A model and what belongs to it; a checkpoint has no calibration, and its auto is shared.
+
+    Attributes:
+        name: of the configuration or the bundle.
+        description: "checkpoint" or "bundle", with what tells it from others.
+        weights: the hash of a checkpoint's weights, or the fingerprint of a bundle, with its kind.
+        engine: what runs it.
+        preprocessing: its input.
+        feature_size: length D of a branch feature.
+        calibration: the bundle's.
+        auto_policy: what policy auto stands for.
+    """
 
     name: str
+    description: str
+    weights: str
     engine: BranchEngine
     preprocessing: Preprocessing
     feature_size: int
@@ -49,12 +62,20 @@ def open_measured_model(
 
 def _of_checkpoint(path: Path) -> MeasuredModel:
     # torch, which measuring a bundle does without.
-    from training.checkpoint import load_model
+    from training.checkpoint import MODEL, find_checkpoint, load_described, read_description
     from training.torch_engine import TorchEngine
 
-    model, config = load_model(path)
+    checkpoint = find_checkpoint(path)
+    found = read_description(checkpoint)
+    config, settings = found.config, found.config.model
+    model = load_described(checkpoint, found)
     return MeasuredModel(
         name=config.name,
+        description=(
+            f"checkpoint, {settings.backbone}, {settings.normalisation} in the middle, "
+            f"{found.position.epoch} of {config.epochs} epochs"
+        ),
+        weights=f"sha256 {file_sha256(checkpoint / MODEL)}",
         engine=TorchEngine(model),
         preprocessing=config.preprocessing.build(),
         feature_size=model.feature_size,
@@ -68,6 +89,8 @@ def _of_bundle(path: Path, engine: str) -> MeasuredModel:
     manifest = bundle.manifest
     return MeasuredModel(
         name=manifest.name,
+        description=f"bundle {manifest.version}, {manifest.precision}",
+        weights=f"fingerprint {manifest.fingerprint}",
         engine=open_engine(bundle, engine),
         preprocessing=manifest.preprocessing,
         feature_size=manifest.feature_size,

@@ -38,17 +38,13 @@ class Trunk(nn.Module):
     def last_feature(self, images: Tensor) -> Tensor:
         """Returns what the upper half makes of the normalised middle feature."""
         if self.gradient_checkpointing and self.training and torch.is_grad_enabled():
-            layers = [*self.backbone_layers("lower"), self.middle, *self.backbone_layers("upper")]
+            layers = [*layers_of(self.lower), self.middle, *layers_of(self.upper)]
             return run_checkpointed(layers, images)
         return cast(Tensor, self.upper(self.middle(self.lower(images))))
 
-    def backbone_layers(self, *halves: str) -> list[nn.Module]:
-        """Layers of the named halves ("lower", "upper"; both by default), first to last."""
-        return [
-            layer
-            for half in halves or ("lower", "upper")
-            for layer in layers_of(cast(nn.Sequential, getattr(self, half)))
-        ]
+    def backbone_layers(self) -> list[nn.Sequential]:
+        """Layers of both halves, first to last."""
+        return [*layers_of(self.lower), *layers_of(self.upper)]
 
     @torch.no_grad()
     def middle_statistics(self, images: Tensor) -> tuple[Tensor, Tensor]:

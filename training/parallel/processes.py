@@ -45,9 +45,9 @@ class Processes:
         """The values of all, by rank; any that pickle takes."""
         if self.count == 1:
             return [value]
-        values: list[T | None] = [None] * self.count
+        values: list[Any] = [None] * self.count
         distributed.all_gather_object(values, value)
-        return [each for each in values if each is not None]
+        return values
 
     def mean(self, tensors: Iterable[Tensor]) -> None:
         """Replaces each tensor by its mean over the processes."""
@@ -106,7 +106,7 @@ class Processes:
         """
         if not self.any(failure is not None):
             return
-        first = next(error for (error,) in self.gather((failure,)) if error is not None)
+        first = next(error for error in self.gather(failure) if error is not None)
         if self.rank == 0:
             raise first
         raise ReportedElsewhereError(f"process 0 reports: {first}")

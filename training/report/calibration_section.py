@@ -34,7 +34,7 @@ def calibration_section(scored: ScoredDataset) -> Section:
         ),
         plots=(
             Plot(
-                reliability_plot(probabilities[counted], same),
+                reliability_plot(found),
                 "Observed share of true pairs over the promised probability: "
                 + ", ".join(
                     f"{observed:.2f} at {promised:.2f}"

@@ -5,7 +5,6 @@ from numpy.typing import NDArray
 
 from training.report.contribution_plot import contribution_bars
 from training.report.document import Plot, Section, Table
-from training.report.rank_lists import false_first_pairs
 from training.report.scored_dataset import ScoredDataset
 from vreid.modality import MODALITIES
 
@@ -26,7 +25,7 @@ def contribution_section(scored: ScoredDataset) -> Section:
         name: np.array([scored.contributions(*pair) for pair in pairs])
         for name, pairs in {
             "all true matches": _true_matches(scored),
-            "false first matches": false_first_pairs(scored),
+            "false first matches": scored.false_first_pairs,
             "first true matches of the same queries": _missed(scored),
         }.items()
         if pairs
@@ -91,11 +90,9 @@ def _true_matches(scored: ScoredDataset) -> list[tuple[int, int]]:
 
 
 def _missed(scored: ScoredDataset) -> list[tuple[int, int]]:
-    wanted = np.where(scored.same & scored.counted, scored.scores.ranking_key, -np.inf)
+    wanted = scored.first_true
     return [
-        (query, int(np.argmax(wanted[query])))
-        for query, _ in false_first_pairs(scored)
-        if np.isfinite(wanted[query]).any()
+        (query, int(wanted[query])) for query, _ in scored.false_first_pairs if wanted[query] >= 0
     ]
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 
 from training.report.plot_style import MODALITY_MARKERS, QUIET, drawn
+from vreid.fusion import l2_normalise
 from vreid.modality import MODALITIES
 
 FEWEST_POINTS = 5
@@ -41,8 +42,7 @@ def plane(features: NDArray[np.float32]) -> NDArray[np.float64]:
     """
     if len(features) < FEWEST_POINTS:
         raise ValueError(f"{len(features)} features make no plane; give {FEWEST_POINTS} or more")
-    wide = features.astype(np.float64)
-    directions = wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-12)
+    directions = l2_normalise(features.astype(np.float64))
     perplexity = min(30.0, (len(directions) - 1) / 3)
     # The exact method does not depend on the number of threads.
     tsne = TSNE(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from training.embedded import EmbeddedSamples
 from training.report.document import Plot, Section
 from training.report.feature_map_plot import FEWEST_POINTS, FeaturePoints, feature_maps
+from vreid.fusion import l2_normalise
 from vreid.metrics import LabelArray
 
 IDENTITIES = 12
@@ -83,8 +84,7 @@ def feature_points(samples: EmbeddedSamples) -> FeaturePoints:
 
 def _spread(points: FeaturePoints) -> str:
     """How near the modalities of a vehicle are, as a number that the picture stands for."""
-    length = np.linalg.norm(points.features, axis=1, keepdims=True)
-    directions = points.features / np.maximum(length, 1e-12)
+    directions = l2_normalise(points.features.astype(np.float64))
     cosines = directions @ directions.T
     same = points.identity[:, None] == points.identity[None, :]
     across = points.modality[:, None] != points.modality[None, :]

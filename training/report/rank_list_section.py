@@ -12,7 +12,6 @@ from training.report.rank_lists import (
     RankList,
     chosen_queries,
     false_first_matches,
-    false_first_pairs,
     rank_list,
 )
 from training.report.scored_dataset import ScoredDataset
@@ -133,7 +132,7 @@ def _failures(failures: Sequence[FalseFirst], scored: ScoredDataset, tiles: _Til
         )
         for number, one in enumerate(failures, start=1)
     ]
-    wrong, queries = len(false_first_pairs(scored)), scored.ranking.valid_queries
+    wrong, queries = len(scored.false_first_pairs), scored.ranking.valid_queries
     return Section(
         "failures",
         "Failures worth looking at",

@@ -1,6 +1,6 @@
 """Which queries are worth looking at, and what stands at the head of their rankings."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -137,19 +137,8 @@ def false_first_matches(scored: ScoredDataset, most: int | None = None) -> list[
     """
     return [
         FalseFirst(query, ranked_sample(scored, query, row, 1), _first_true(scored, query))
-        for query, row in false_first_pairs(scored)[:most]
+        for query, row in scored.false_first_pairs[:most]
     ]
-
-
-def false_first_pairs(scored: ScoredDataset) -> list[tuple[int, int]]:
-    """(query row, gallery row) of every false first match, by falling score."""
-    first = scored.first_counted()
-    pairs = [
-        (query, int(first[query]))
-        for query in scored.ranking.query_rows.tolist()
-        if first[query] >= 0 and not scored.same[query, first[query]]
-    ]
-    return sorted(pairs, key=lambda pair: (-scored.scores.ranking_key[pair], pair))
 
 
 def ranked_sample(scored: ScoredDataset, query: int, row: int, rank: int | None) -> RankedSample:
@@ -167,16 +156,12 @@ def ranked_sample(scored: ScoredDataset, query: int, row: int, rank: int | None)
 
 
 def _first_true(scored: ScoredDataset, query: int) -> RankedSample | None:
-    for rank, row in enumerate(_counted(scored, query), start=1):
-        if scored.same[query, row]:
-            return ranked_sample(scored, query, row, rank)
-    return None
-
-
-def _counted(scored: ScoredDataset, query: int) -> Iterator[int]:
-    for row in scored.order(query).tolist():
-        if not scored.junk[query, row]:
-            yield row
+    row = int(scored.first_true[query])
+    if row < 0:
+        return None
+    order = scored.order(query)
+    ranked = order[scored.counted[query, order]]
+    return ranked_sample(scored, query, row, int(np.flatnonzero(ranked == row)[0]) + 1)
 
 
 def _of_different_identities(

@@ -6,9 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from training.calibration.reliability import BINS, expected_calibration_error
 from training.report.plot_style import INK, QUIET, SERIES_COLOURS, drawn
-
-BINS = 10
 
 
 class Reliability(NamedTuple):
@@ -18,7 +17,7 @@ class Reliability(NamedTuple):
         promised: (bins,) mean probability.
         observed: (bins,) share of pairs of the same vehicle, weighted.
         weight: (bins,) share of all the weight; sums to 1.
-        error: expected calibration error, mean of |promised - observed| over the weight.
+        error: see `expected_calibration_error`.
     """
 
     promised: NDArray[np.float64]
@@ -27,24 +26,21 @@ class Reliability(NamedTuple):
     error: float
 
 
-def reliability(
-    probabilities: NDArray[np.float64], same: NDArray[np.bool_], balanced: bool = True
-) -> Reliability:
+def reliability(probabilities: NDArray[np.float64], same: NDArray[np.bool_]) -> Reliability:
     """Compares probabilities with what came true.
+
+    True and false pairs weigh equal sums, as the calibration itself was fitted.
 
     Args:
         probabilities: (n,) of "same vehicle", in [0, 1].
         same: (n,), whether each pair shows one vehicle; both kinds occur.
-        balanced: weigh true and false pairs to equal sums, as the calibration itself was fitted.
 
     Raises:
         ValueError: there are no pairs, or of one kind only.
     """
     if not same.any() or same.all():
         raise ValueError("all pairs are of one kind; give true pairs and false ones")
-    weights = np.full(same.size, 1 / same.size)
-    if balanced:
-        weights = np.where(same, 0.5 / same.sum(), 0.5 / (~same).sum())
+    weights = np.where(same, 0.5 / same.sum(), 0.5 / (~same).sum())
     bins = np.clip((probabilities * BINS).astype(int), 0, BINS - 1)
 
     def total(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -54,21 +50,16 @@ def reliability(
     divisor = np.where(weight > 0, weight, np.nan)
     promised = total(weights * probabilities) / divisor
     observed = total(weights * same) / divisor
-    error = float(np.nansum(weight * np.abs(promised - observed)))
+    error = expected_calibration_error(probabilities, same, BINS)
     return Reliability(promised, observed, weight, error)
 
 
-def reliability_plot(
-    probabilities: NDArray[np.float64], same: NDArray[np.bool_], balanced: bool = True
-) -> str:
+def reliability_plot(found: Reliability) -> str:
     """Draws observed over promised probability, and below how much weight each bin has.
-
-    Arguments and errors as `reliability`.
 
     Returns:
         An SVG document.
     """
-    found = reliability(probabilities, same, balanced)
     edges = (np.arange(BINS) + 0.5) / BINS
 
     def paint(figure: Figure) -> None:

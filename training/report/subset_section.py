@@ -42,16 +42,7 @@ def subset_section(subsets: Mapping[str, Evaluation | None], comparable: bool) -
         (
             Table(
                 "Percent, beside CCNet on MSVR310 in the paper (Table II)",
-                (
-                    "subset",
-                    "mAP",
-                    "mINP",
-                    "rank-1",
-                    "rank-5",
-                    "rank-10",
-                    "paper mAP",
-                    "paper rank-1",
-                ),
+                ("subset", *_MEASURES, "paper mAP", "paper rank-1"),
                 tuple(_row(name, evaluation) for name, evaluation in subsets.items()),
             ),
         ),
@@ -84,6 +75,6 @@ def _row(name: str, evaluation: Evaluation | None) -> tuple[str, ...]:
             percent(figures.rank10),
         )
         if figures
-        else ("–",) * 5
+        else ("–",) * len(_MEASURES)
     )
     return (name, *measured, published_percent(paper.map), published_percent(paper.rank1))

@@ -17,8 +17,6 @@ def write_report(
     dataset: Dataset,
     embedded: EmbeddedDataset,
     measured: MeasuredModel,
-    checkpoint: Path | None,
-    bundle: Path | None,
     compare: Path | None,
 ) -> None:
     """Writes the report of what was measured.
@@ -29,16 +27,14 @@ def write_report(
         dataset: the samples measured on.
         embedded: their features, row for row.
         measured: the open model.
-        checkpoint: where it lies, if it is one.
-        bundle: likewise.
         compare: another checkpoint to show features of.
 
     Raises:
-        CheckpointError: a checkpoint cannot be read.
+        CheckpointError: the one to compare with cannot be read.
         ImageError: an image cannot be used.
     """
     scoring = Scoring(measurement.policy, measured.calibration, measured.auto_policy)
-    model = describe_model(measured, checkpoint, bundle, dataset, compare)
+    model = describe_model(measured, dataset, compare)
     date = datetime.now(UTC).date().isoformat()
     text = report_html(measurement, dataset, embedded, scoring, model, date)
     html.write_text(text, encoding="utf-8")

@@ -36,7 +36,7 @@ PLOTS: dict[str, Callable[[], str]] = {
         [0.0, 100.0], {HOSTILE: Spread(np.ones(2), np.zeros(2))}, {"CCNet": [34.4, 21.8]}
     ),
     "verification": lambda: verification_curve(SHARES**3, SHARES, {1e-3: 0.4}),
-    "reliability": lambda: reliability_plot(SHARES, SHARES > 0.5),
+    "reliability": lambda: reliability_plot(reliability(SHARES, SHARES > 0.5)),
     "contributions": lambda: contribution_bars({HOSTILE: np.array([[0.1, np.nan, -0.2]])}),
     "features": lambda: feature_maps({HOSTILE: FEATURES, "other": FEATURES}),
     "middle": lambda: middle_statistics({HOSTILE: dict.fromkeys(MODALITIES, (CLOUD, CLOUD + 1))}),
@@ -91,12 +91,10 @@ def test_reliability_compares_promises_with_what_came_true() -> None:
     assert np.isnan(found.observed[0])
 
 
-def test_reliability_weighs_both_kinds_alike_unless_told_otherwise() -> None:
+def test_reliability_weighs_both_kinds_alike() -> None:
     probabilities = np.full(10, 0.5)
     same = np.arange(10) == 0
     assert reliability(probabilities, same).observed[5] == pytest.approx(0.5)
-    assert reliability(probabilities, same, balanced=False).observed[5] == pytest.approx(0.1)
-    assert reliability(probabilities, same, balanced=False).error == pytest.approx(0.4)
 
 
 def test_pairs_of_one_kind_have_no_reliability() -> None:

@@ -121,6 +121,17 @@ def test_false_first_matches_come_by_falling_score(scored: ScoredDataset) -> Non
     assert [one.query for one in false_first_matches(scored, 1)] == [failures[0].query]
 
 
+def test_of_equal_scores_the_earlier_row_is_first_and_without_pairs_none(
+    scored: ScoredDataset,
+) -> None:
+    keys = np.zeros_like(scored.scores.ranking_key)
+    keys[:, [4, 7]] = 0.5
+    tied = replace(scored, scores=replace(scored.scores, ranking_key=keys))
+    marked = np.zeros_like(scored.same)
+    marked[0, 2:] = marked[1, 5:] = marked[2, [1, 3]] = True
+    assert tied.first_of(marked)[:4].tolist() == [4, 7, 1, -1]
+
+
 def test_a_modality_that_is_not_there_contributes_nothing() -> None:
     scored = score_dataset(without_thermal(vehicles()[1]), "shared")
     assert np.isnan(scored.contributions(0, 0)[2])

@@ -17,6 +17,7 @@ from training.checkpoint import (
     save_checkpoint,
 )
 from training.config import TrainingConfig
+from training.errors import CheckpointError
 from training.model import build_model
 from vreid.bundle import file_sha256
 from vreid.cli import application
@@ -80,3 +81,11 @@ def test_what_cannot_be_written_is_refused_before_measuring(
     result = evaluate(*options, *with_bundle)
     assert isinstance(result.exception, ConfigurationError)
     assert message in str(result.exception)
+
+
+def test_a_model_to_compare_with_is_looked_for_before_measuring(tmp_path: Path) -> None:
+    with_bundle = ("--bundle", tmp_path, "--data", "msvr310", "--root", tmp_path)
+    html = tmp_path / "report.html"
+    result = evaluate("--compare", tmp_path / "none", "--html", html, *with_bundle)
+    assert isinstance(result.exception, CheckpointError)
+    assert "none is no checkpoint" in str(result.exception)
