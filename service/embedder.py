@@ -130,7 +130,8 @@ class Embedder:
             EngineError: the engine failed.
         """
         self.check_headers(samples)
-        known = self._known_pictures(samples)
+        keys = self._cache_keys(samples)
+        known = self._known_pictures(keys)
         prepared = [
             {
                 modality: self._prepare(sample, modality, pictures.get(modality), with_thumbnails)
@@ -139,7 +140,7 @@ class Embedder:
             for sample, pictures in zip(samples, known, strict=True)
         ]
         features, mask = self._features(prepared)
-        self._keep_pictures(samples, prepared, features)
+        self._keep_pictures(keys, prepared, features)
         return EmbeddedSamples(
             features,
             mask,
@@ -231,10 +232,23 @@ class Embedder:
                     mask[row, modality.index] = True
         return features, mask
 
-    def _known_pictures(self, samples: Sequence[SentSample]) -> list[dict[Modality, CachedPicture]]:
+    def _cache_keys(self, samples: Sequence[SentSample]) -> list[dict[Modality, str]]:
+        """The key of each picture of each sample; making one hashes the picture."""
         if self.cache is None:
             return [{} for _ in samples]
-        keys = [self._cache_keys(sample, self.cache) for sample in samples]
+        return [
+            {
+                modality: self.cache.key(modality, data, sample.tir_palette)
+                for modality, data in sample.images.items()
+            }
+            for sample in samples
+        ]
+
+    def _known_pictures(
+        self, keys: Sequence[Mapping[Modality, str]]
+    ) -> list[dict[Modality, CachedPicture]]:
+        if self.cache is None:
+            return [{} for _ in keys]
         known = self.cache.read([key for each in keys for key in each.values()])
         return [
             {modality: known[key] for modality, key in each.items() if key in known}
@@ -243,7 +257,7 @@ class Embedder:
 
     def _keep_pictures(
         self,
-        samples: Sequence[SentSample],
+        keys: Sequence[Mapping[Modality, str]],
         prepared: Sequence[Mapping[Modality, _PreparedImage]],
         features: NDArray[np.float32],
     ) -> None:
@@ -254,18 +268,11 @@ class Embedder:
                 key: CachedPicture(
                     features[row, modality.index], tuple(prepared[row][modality].warnings)
                 )
-                for row, sample in enumerate(samples)
-                for modality, key in self._cache_keys(sample, self.cache).items()
+                for row, each in enumerate(keys)
+                for modality, key in each.items()
                 if prepared[row][modality].features is None
             }
         )
-
-    @staticmethod
-    def _cache_keys(sample: SentSample, cache: EmbeddingCache) -> dict[Modality, str]:
-        return {
-            modality: cache.key(modality, data, sample.tir_palette)
-            for modality, data in sample.images.items()
-        }
 
 
 @contextmanager

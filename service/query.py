@@ -12,6 +12,7 @@ from service.embedder import EmbeddedSamples, Embedder, SentSample
 from service.gallery.gallery import Gallery
 from service.inputs import EmbeddingInput, Images, SearchInput
 from service.request_errors import FieldProblem, InvalidRequest
+from service.settings import Limits
 from vreid.embedding import round_to_stored
 from vreid.errors import FingerprintMismatch
 from vreid.modality import MODALITIES
@@ -45,6 +46,18 @@ def sent_samples(samples: Sequence[Images], is_form: bool) -> list[SentSample]:
         sent_sample(images, "" if is_form else f"samples[{position}].")
         for position, images in enumerate(samples)
     ]
+
+
+def refuse_too_many_samples(samples: Sequence[Images], limits: Limits) -> None:
+    """Refuse a request with more samples than the service is set to.
+
+    Raises:
+        InvalidRequest: saying how many there may be.
+    """
+    if len(samples) > limits.samples:
+        raise InvalidRequest(
+            [FieldProblem("samples", f"has {len(samples)} samples; send at most {limits.samples}")]
+        )
 
 
 def query_of(asked: SearchInput, is_form: bool, embedder: Embedder, gallery: Gallery) -> Query:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import redis
 import redis.asyncio
+import redis.connection
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
@@ -52,6 +53,8 @@ class RedisAddress(BaseModel):
             raise ValueError(f"an address begins with {', '.join(_SCHEMES)}")
         if _CREDENTIALS.search(value):
             raise ValueError("the address is shown and logged; give the password as PASSWORD")
+        # What it refuses would otherwise be refused at the first connection, as a bare ValueError.
+        redis.connection.parse_url(value)  # type: ignore[no-untyped-call]
         return value
 
 

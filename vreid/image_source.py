@@ -36,6 +36,20 @@ class Tile:
                 f"{self.path} has no tile {self.index} of {self.count}; tiles are counted from 0"
             )
 
+    def decoded(self, limits: ImageLimits = DEFAULT_LIMITS) -> Pixels:
+        """The whole file's pixels, of which `cut` takes this tile.
+
+        Raises:
+            UnreadableImage: the file cannot be read.
+            ImageError: it cannot be decoded; the message names it.
+        """
+        try:
+            return decode_image(read_file(self.path), limits)
+        except UnreadableImage:
+            raise
+        except ImageError as error:
+            raise type(error)(f"{self.path}: {error}") from error
+
     def cut(self, pixels: Pixels) -> Pixels:
         """This tile, (H, W / count) or (H, W / count, 3), of the whole file's pixels.
 
@@ -63,14 +77,8 @@ class Tile:
             UnreadableImage: the file cannot be read.
             ImageError: it cannot be decoded, or is not made of such tiles; the message names it.
         """
-        try:
-            whole = decode_image(read_file(self.path), limits)
-        except UnreadableImage:
-            raise
-        except ImageError as error:
-            raise type(error)(f"{self.path}: {error}") from error
         encoded = BytesIO()
-        Image.fromarray(self.cut(whole)).save(encoded, "PNG", compress_level=0)
+        Image.fromarray(self.cut(self.decoded(limits))).save(encoded, "PNG", compress_level=0)
         return encoded.getvalue()
 
 

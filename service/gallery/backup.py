@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -18,11 +17,10 @@ from service.gallery.database import DATABASE_NAME, sync_directory, translated_e
 from service.gallery.feed import last_sequence
 from service.gallery.snapshot import copy_database
 from service.gallery.store import GalleryStore
+from vreid.bundle import file_sha256
 
 MANIFEST_NAME = "manifest.json"
 FORMAT = 1
-
-_READ_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ def back_up(store: GalleryStore, directory: Path) -> BackupManifest:
         format=FORMAT,
         made_at=datetime.now(UTC).isoformat(),
         fingerprint=store.facts.fingerprint,
-        files={DATABASE_NAME: {"bytes": target.stat().st_size, "sha256": _sha256(target)}},
+        files={DATABASE_NAME: {"bytes": target.stat().st_size, "sha256": file_sha256(target)}},
         **counts,
     )
     _write_durably(directory / MANIFEST_NAME, json.dumps(asdict(manifest), indent=2) + "\n")
@@ -91,7 +89,7 @@ def read_backup(backup: Path) -> BackupManifest:
             "that made it, or take another backup."
         )
     for name, wanted in files:
-        if not (backup / name).is_file() or _sha256(backup / name) != wanted:
+        if not (backup / name).is_file() or file_sha256(backup / name) != wanted:
             raise GalleryDamaged(
                 f"{backup / name} is not what was backed up (its SHA-256 is another, or it is "
                 "gone); nothing was restored. Take another backup."
@@ -113,7 +111,7 @@ def restore(backup: Path, directory: Path) -> BackupManifest:
         shutil.copyfile(backup / DATABASE_NAME, partial)
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
-        if _sha256(partial) != manifest.files[DATABASE_NAME]["sha256"]:
+        if file_sha256(partial) != manifest.files[DATABASE_NAME]["sha256"]:
             raise GalleryDamaged(
                 f"{partial} came out different from {backup / DATABASE_NAME}; check the disk."
             )
@@ -148,14 +146,6 @@ def _check_integrity(copy: sqlite3.Connection, path: Path) -> None:
 
 def _count(connection: sqlite3.Connection, query: str) -> int:
     return int(connection.execute(query).fetchone()[0])
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_READ_AT_ONCE):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _write_durably(path: Path, text: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import click
 
 from service.gallery.opened import opened
 from service.gallery.record import DamagedRecord, Record
-from service.gallery.store import GalleryStore
 from service.gallery.upkeep_commands import backup, doctor, prune, restore, scrub
 from vreid.modality import modalities_of, subset_name
 
@@ -57,7 +55,7 @@ def list_records(directory: Path, limit: int | None, as_json: bool) -> None:
     """
     damaged = 0
     with opened(directory) as store:
-        for record in islice(_records(store), limit):
+        for record in islice(store.all_records(), limit):
             damaged += isinstance(record, DamagedRecord)
             click.echo(json.dumps(_summary(record)) if as_json else _line(record))
     if damaged:
@@ -80,13 +78,6 @@ def delete(directory: Path, ids: tuple[str, ...]) -> None:
     if deleted < len(wanted):
         click.echo(f"{len(wanted) - deleted} ids were not in the gallery", err=True)
         sys.exit(1)
-
-
-def _records(store: GalleryStore) -> Iterator[Record | DamagedRecord]:
-    last = 0
-    while batch := store.records_after(last, limit=256):
-        yield from batch
-        last = batch[-1].sequence
 
 
 def _summary(record: Record | DamagedRecord) -> dict[str, object]:

@@ -23,10 +23,9 @@ from service.errors import (
     GalleryNotFound,
     GalleryUnwritable,
 )
+from vreid.layouts.image_names import PICTURE_SUFFIXES
 
 DATABASE_NAME = "gallery.sqlite3"
-
-_PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -271,7 +270,7 @@ def _make_durable_file(path: Path) -> None:
 
 def _refuse_pictures(directory: Path) -> None:
     # Somebody named the pictures' folder by mistake; other files, as lost+found, are no sign of it.
-    if any(each.suffix.lower() in _PICTURE_SUFFIXES for each in directory.iterdir()):
+    if any(each.suffix.lower() in PICTURE_SUFFIXES for each in directory.iterdir()):
         raise GalleryUnwritable(
             f"{directory} holds pictures and no gallery; name another directory for the gallery."
         )

@@ -7,7 +7,6 @@ bytes stay there until it is deleted by its id.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -104,19 +103,16 @@ def _integrity(store: GalleryStore) -> list[str]:
 
 
 def _records(store: GalleryStore, repair: bool) -> Iterator[Finding]:
-    last = 0
-    while batch := store.records_after(last, _READ_AT_ONCE):
-        last = batch[-1].sequence
-        for record in batch:
-            problem = _problem_of(record)
-            if problem is None:
-                continue
-            done = None
-            if repair:
-                with store.database.writing() as connection:
-                    quarantine_record(connection, record.sequence, problem, datetime.now(UTC))
-                done = "moved into quarantine"
-            yield Finding("record", record.id, problem, done)
+    for record in store.all_records():
+        problem = _problem_of(record)
+        if problem is None:
+            continue
+        done = None
+        if repair:
+            with store.database.writing() as connection:
+                quarantine_record(connection, record.sequence, problem, datetime.now(UTC))
+            done = "moved into quarantine"
+        yield Finding("record", record.id, problem, done)
 
 
 def _problem_of(record: Record | DamagedRecord) -> str | None:
@@ -188,13 +184,3 @@ def _left_over(store: GalleryStore, repair: bool) -> Iterator[Finding]:
             "a copy that was interrupted; it may hold what was deleted since",
             "removed" if repair else None,
         )
-
-
-def quarantined(store: GalleryStore) -> list[tuple[str, str]]:
-    """Ids of the quarantined records and the reasons."""
-    with store.database.reading() as connection:
-        return _rows(connection, "SELECT id, reason FROM quarantine ORDER BY sequence")
-
-
-def _rows(connection: sqlite3.Connection, query: str) -> list[tuple[str, str]]:
-    return [(row[0], row[1]) for row in connection.execute(query)]

@@ -63,10 +63,9 @@ class NewRecord:
         object.__setattr__(self, "features", checked_features(self.features, mask))
         if self.id is not None:
             check_id(self.id)
-        for name in ("identity", "camera", "scene"):
-            check_label(name, getattr(self, name))
-        object.__setattr__(self, "captured_at", checked_time(self.captured_at))
-        object.__setattr__(self, "attributes", checked_attributes(self.attributes))
+        labels = Labels(self.identity, self.camera, self.scene, self.captured_at, self.attributes)
+        object.__setattr__(self, "captured_at", labels.captured_at)
+        object.__setattr__(self, "attributes", labels.attributes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

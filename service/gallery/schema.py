@@ -74,6 +74,8 @@ def prepare(
                     _apply(connection, step, version)
                 if wanted is not None:
                     write_facts(connection, wanted)
+                # Raised in here, it undoes the tables of a gallery that nobody made for a model.
+                read_facts(connection, database.path)
             elif version < newest:
                 # This transaction holds the write lock, and its own changes are not seen.
                 with database.reading() as reader:

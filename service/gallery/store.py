@@ -7,7 +7,7 @@ is derived from it and lives in memory.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,6 +32,7 @@ _SELECT_RECORD = f"SELECT {', '.join(f'r.{name}' for name in RECORD_COLUMNS)} FR
 
 # Records deleted in one transaction: other writers wait for no more than that.
 _DELETED_AT_ONCE = 500
+_READ_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ class GalleryStore:
             )
         )
 
-    def relabel(self, record_id: str, labels: Labels, content_hash: str | None) -> Record:
+    def relabel(self, record_id: str, labels: Labels, content_hash: str | None) -> None:
         """Replace what is told about a record; it keeps its id and moves to the end of the order.
 
         Raises `UnknownRecord`.
@@ -134,7 +135,6 @@ class GalleryStore:
             raise UnknownRecord(record_id)
         # Many records are relabelled in a row: their old labels leave the log together.
         self._log_holds_deleted = True
-        return self.get(record_id)
 
     def delete(self, ids: Iterable[str]) -> int:
         """Delete records with their features and thumbnails; return how many there were.
@@ -270,6 +270,16 @@ class GalleryStore:
                 (sequence, limit),
             ).fetchall()
         return [self._read(row) for row in rows]
+
+    def all_records(self) -> Iterator[Record | DamagedRecord]:
+        """Every record in the order in which they were stored, a few hundred in memory at a time.
+
+        The gallery may be changed between two of them.
+        """
+        last = 0
+        while batch := self.records_after(last, _READ_AT_ONCE):
+            yield from batch
+            last = batch[-1].sequence
 
     def size_on_disk(self) -> int:
         """Bytes of the database and its write-ahead log."""

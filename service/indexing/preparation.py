@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -15,9 +16,9 @@ from numpy.typing import NDArray
 from service.errors import GalleryError
 from service.indexing.source import SourceItem
 from service.indexing.thumbnails import make_thumbnail
-from vreid.decoding import ImageLimits, decode_image
+from vreid.decoding import ImageLimits, Pixels, decode_image
 from vreid.errors import VreidError
-from vreid.image_source import Tile
+from vreid.image_source import ImageSource, Tile
 from vreid.modality import MODALITIES, Modality
 from vreid.preprocessing import Preprocessing, preprocess
 from vreid.sample import Sample
@@ -107,7 +108,7 @@ def _outcome(
             contents[modality] = item.sample.content(modality)
         except VreidError as error:
             return Rejected(item.label, str(error), modality)
-    content_hash = hash_content(item, item.sample, contents)
+    content_hash = hash_content(item.id, item.sample, contents)
     if is_known(content_hash):
         return Skipped(item.label)
     images_hash = hash_images(contents)
@@ -121,10 +122,10 @@ def _outcome(
     if same:
         return Relabelled(item.label, item.sample, same[0], content_hash)
     inputs, thumbnails = {}, {}
+    wholes: dict[Path, Pixels] = {}
     for modality, source in item.sample.images.items():
         try:
-            data = source.read(limits) if isinstance(source, Tile) else contents[modality]
-            pixels = decode_image(data, limits)
+            pixels = _decoded(source, contents[modality], limits, wholes)
             inputs[modality] = preprocess(pixels, modality, preprocessing)
             thumbnails[modality] = make_thumbnail(pixels, modality, preprocessing)
         except VreidError as error:
@@ -132,14 +133,25 @@ def _outcome(
     return Prepared(item.label, item.sample, item.id, content_hash, images_hash, inputs, thumbnails)
 
 
-def hash_content(item: SourceItem, sample: Sample, contents: Mapping[Modality, bytes]) -> str:
+def _decoded(
+    source: ImageSource, content: bytes, limits: ImageLimits, wholes: dict[Path, Pixels]
+) -> Pixels:
+    """An image's pixels; `wholes` keeps the files with tiles that were decoded for the sample."""
+    if not isinstance(source, Tile):
+        return decode_image(content, limits)
+    if source.path not in wholes:
+        wholes[source.path] = source.decoded(limits)
+    return source.cut(wholes[source.path])
+
+
+def hash_content(record_id: str | None, sample: Sample, contents: Mapping[Modality, bytes]) -> str:
     """SHA-256 over the images' contents and over what says which sighting they are.
 
     The same picture under another identity, camera, scene, time or explicit id is another record;
     attributes do not count, and neither does the time zone in which the time is written.
     """
     told = [
-        item.id,
+        record_id,
         sample.identity,
         sample.camera,
         sample.scene,

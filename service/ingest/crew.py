@@ -6,6 +6,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 
 from service.ingest.queue import EntryQueue
 from service.ingest.settings import IngestSettings
@@ -44,10 +45,11 @@ class Crew:
         """End the workers and close the connections.
 
         Args:
-            timeout: seconds to wait for entries in work; what is left comes again elsewhere.
+            timeout: seconds to wait for all entries in work; what is left comes again elsewhere.
         """
         self._stop.set()
+        deadline = time.monotonic() + timeout
         for thread in self._threads:
             if thread.ident is not None:
-                thread.join(timeout)
+                thread.join(max(0.0, deadline - time.monotonic()))
         self._queue.close()

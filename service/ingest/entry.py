@@ -12,9 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from service.inputs import EnrolInput
-from vreid.modality import MODALITIES
-
-IMAGE_FIELDS = frozenset(modality.value for modality in MODALITIES)
+from service.requests import IMAGE_FIELDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
 redis.call('XDEL', KEYS[1], ARGV[2])
 redis.call('HSET', KEYS[2], 'status', 'stored', 'updated_at', ARGV[3], 'record_ids', ARGV[5],
   'warnings', ARGV[6])
-redis.call('HDEL', KEYS[2], 'problem', 'reason')
+redis.call('HDEL', KEYS[2], 'problem')
 redis.call('EXPIRE', KEYS[2], ARGV[4])
 """
 """Acknowledge an entry that the gallery has."""
@@ -59,6 +59,7 @@ REQUEUE = """
 local found = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
 if not found then return 0 end
 local fields = found[2]
+-- The three names and values that giving it up added at the end.
 for _ = 1, 6 do fields[#fields] = nil end
 redis.call('XADD', KEYS[2], '*', unpack(fields))
 redis.call('XDEL', KEYS[1], ARGV[1])

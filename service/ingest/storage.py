@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from service.embedder import Embedder
-from service.enrolment import content_hash, new_record
 from service.errors import DuplicateRecord, UnknownRecord
 from service.gallery.record import NewRecord, Record
 from service.ingest.entry import Entry
 from service.query import sent_samples
+from service.sighting import content_hash, new_record
 
 Add: TypeAlias = Callable[[Sequence[NewRecord]], Sequence[Record]]
 """Stores records in one transaction; they are on the disk when it returns."""

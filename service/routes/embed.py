@@ -10,8 +10,7 @@ from service.answers import EmbedAnswer
 from service.bodies import answer_body
 from service.openapi import body_of, problems_of
 from service.presentation import embedded_samples, model_identity
-from service.query import sent_samples
-from service.request_errors import FieldProblem, InvalidRequest
+from service.query import refuse_too_many_samples, sent_samples
 from service.requests import read_embed
 from service.routes.dependencies import RunningService
 from service.running import Running
@@ -40,11 +39,7 @@ def embed_body(running: Running, body: bytes, content_type: str) -> EmbedAnswer:
     """
     reading = read_embed(body, content_type)
     asked = reading.value
-    most = running.settings.limits.samples
-    if len(asked.samples) > most:
-        raise InvalidRequest(
-            [FieldProblem("samples", f"has {len(asked.samples)} samples; send at most {most}")]
-        )
+    refuse_too_many_samples(asked.samples, running.settings.limits)
     embedded = running.embedder.embed(sent_samples(asked.samples, reading.is_form))
     return EmbedAnswer(
         model=model_identity(running.bundle),

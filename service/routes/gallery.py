@@ -11,9 +11,8 @@ from starlette.responses import Response
 
 from service.answers import EnrolledRecord, GalleryPage, StoredRecord
 from service.bodies import content_type_of, json_response, received_body
-from service.enrolment import new_record
 from service.errors import DuplicateRecord, UnknownRecord
-from service.gallery.record import NewRecord, check_id
+from service.gallery.record import NewRecord
 from service.inputs import Count
 from service.openapi import body_of, problems_of
 from service.presentation import enrolled_record, record_address, stored_record
@@ -22,6 +21,7 @@ from service.request_errors import FieldProblem, InvalidRequest, UnknownThumbnai
 from service.requests import read_enrol
 from service.routes.dependencies import RunningService
 from service.running import Running
+from service.sighting import check_fields, new_record
 from vreid.modality import Modality
 
 DEFAULT_PAGE = 100
@@ -71,11 +71,13 @@ def prepare_record(
 
     Raises:
         RequestError: the body or a field is at fault.
+        InvalidRecord: a field cannot be stored.
         DuplicateRecord: its id is taken.
         EngineError: the engine failed.
     """
     reading = read_enrol(body, content_type)
     asked = reading.value
+    check_fields(asked)
     refuse_taken_id(running, asked.id)
     embedded = running.embedder.embed([sent_sample(asked, "")], with_thumbnails=True)
     new = new_record(
@@ -88,12 +90,10 @@ def refuse_taken_id(running: Running, record_id: str | None) -> None:
     """Refuse an id that is taken before anything is embedded; storing decides in the end.
 
     Raises:
-        InvalidRecord: the id has characters that an id cannot have.
         DuplicateRecord: a record has it.
     """
     if record_id is None:
         return
-    check_id(record_id)
     try:
         running.gallery.get(record_id)
     except UnknownRecord:

@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from service.answers import AcceptedIngest, IngestLinks, IngestProgress
 from service.bodies import content_type_of, json_response, received_body
-from service.enrolment import check_fields
 from service.ingest.entry import Entry, make_entry
 from service.ingest.errors import IngestOff
 from service.ingest.intake import Intake
@@ -19,11 +18,12 @@ from service.inputs import IngestInput
 from service.openapi import body_of, problems_of
 from service.presentation import record_address
 from service.problems import ProblemBody
-from service.query import sent_samples
+from service.query import refuse_too_many_samples, sent_samples
 from service.request_errors import FieldProblem, InvalidField, InvalidRequest
 from service.requests import read_ingest
 from service.routes.dependencies import RunningService
 from service.running import Running
+from service.sighting import check_fields
 from vreid.errors import VreidError
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
@@ -147,11 +147,7 @@ def prepare_entry(
     """
     reading = read_ingest(body, content_type)
     asked = reading.value
-    most = running.settings.limits.samples
-    if len(asked.samples) > most:
-        raise InvalidRequest(
-            [FieldProblem("samples", f"has {len(asked.samples)} samples; send at most {most}")]
-        )
+    refuse_too_many_samples(asked.samples, running.settings.limits)
     for number, sample in enumerate(asked.samples):
         try:
             check_fields(sample)

@@ -17,7 +17,7 @@ from service.gallery.gallery import Gallery, Match
 from service.inputs import SearchInput
 from service.openapi import body_of, problems_of
 from service.presentation import modality_mask, model_identity, search_result
-from service.query import Query, query_of
+from service.query import Query, query_of, refuse_too_many_samples
 from service.request_errors import FieldProblem, InvalidRequest
 from service.requests import read_search
 from service.routes.dependencies import RunningService
@@ -78,14 +78,8 @@ def check_limits(asked: SearchInput, limits: Limits) -> None:
     """
     if results_wanted(asked, limits) > limits.k:
         raise InvalidRequest([FieldProblem("k", f"is {asked.k}; ask for 1 to {limits.k} results")])
-    if asked.samples is not None and len(asked.samples) > limits.samples:
-        raise InvalidRequest(
-            [
-                FieldProblem(
-                    "samples", f"has {len(asked.samples)} samples; send at most {limits.samples}"
-                )
-            ]
-        )
+    if asked.samples is not None:
+        refuse_too_many_samples(asked.samples, limits)
 
 
 def results_wanted(asked: SearchInput, limits: Limits) -> int:

@@ -84,6 +84,28 @@ def test_what_is_known_is_not_computed_again(
     cache.close()
 
 
+class CountingCache(EmbeddingCache):
+    """A cache that notes which pictures were hashed."""
+
+    def __init__(self, server: RedisServer, fingerprint: str) -> None:
+        settings = CacheSettings.model_validate({"redis": server.url, "timeout": 5})
+        super().__init__(settings, fingerprint, "fp32", SIZE)
+        self.hashed: list[bytes] = []
+
+    def key(self, modality: Modality, data: bytes, tir_palette: str | None) -> str:
+        self.hashed.append(data)
+        return super().key(modality, data, tir_palette)
+
+
+def test_a_picture_is_hashed_once_in_a_call(
+    calibrated_bundle: Bundle, redis_server: RedisServer
+) -> None:
+    cache = CountingCache(redis_server, calibrated_bundle.fingerprint)
+    open_embedder(calibrated_bundle, cache).embed(samples())
+    assert cache.hashed == [data for sample in samples() for data in sample.images.values()]
+    cache.close()
+
+
 def test_features_of_another_model_are_never_taken(redis_server: RedisServer) -> None:
     one, two = open_cache(redis_server, "one"), open_cache(redis_server, "two")
     keys = {cache: cache.key(Modality.RGB, b"picture", None) for cache in (one, two)}

@@ -83,6 +83,23 @@ def test_a_field_that_cannot_be_stored_stores_nothing(
     assert client.get("/gallery").json()["records"] == []
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("identity", "x" * 300),
+        ("captured_at", "2024-05-01T10:00:00"),
+        ("attributes", '{"nested": {"a": 1}}'),
+    ],
+)
+def test_a_field_that_cannot_be_stored_is_refused_before_a_picture_is_decoded(
+    client: httpx.Client, field: str, value: str
+) -> None:
+    whole = picture(1)
+    broken = {"rgb": whole[: len(whole) // 2]}
+    assert_problem(enrol(client, broken), 422, "undecodable-image")
+    assert_problem(enrol(client, broken, **{field: value}), 422, "invalid-record")
+
+
 def test_thumbnails_show_what_was_enrolled(client: httpx.Client) -> None:
     images = {name: data for name, data in triplet(1).items() if name != "tir"}
     record = enrol(client, images).json()
@@ -141,16 +158,15 @@ def test_a_deleted_record_is_gone_everywhere(client: httpx.Client) -> None:
 def test_what_was_enrolled_over_http_is_recognised_by_the_indexing_job(
     client: httpx.Client,
 ) -> None:
-    from service.enrolment import content_hash
     from service.indexing.preparation import hash_content
-    from service.indexing.source import SourceItem
     from service.inputs import EnrolInput
+    from service.sighting import content_hash
     from vreid.sample import Sample
 
     images = {Modality.RGB: picture(1)}
     sample = Sample(images, identity="v1", camera="2")
     asked = EnrolInput.model_validate({"rgb": picture(1), "identity": "v1", "camera": "2"})
-    assert content_hash(asked) == hash_content(SourceItem("row 1", sample), sample, images)
+    assert content_hash(asked) == hash_content(None, sample, images)
 
 
 def test_an_answer_is_json_that_any_reader_reads(client: httpx.Client) -> None:

@@ -49,6 +49,27 @@ def test_an_address_of_another_kind_is_refused() -> None:
         load_settings({"ingest": {"redis": "localhost:6379"}})
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "redis://localhost:abc/0",
+        "redis://localhost:99999/0",
+        "redis://[::1/0",
+        "redis://localhost/0?socket_timeout=soon",
+    ],
+)
+def test_an_address_that_no_client_reads_is_refused_by_the_name_of_its_setting(
+    address: str,
+) -> None:
+    with pytest.raises(ConfigurationError, match=r"setting ingest\.redis \(VREID_INGEST__REDIS\)"):
+        load_settings({"ingest": {"redis": address}})
+
+
+@pytest.mark.parametrize("address", ["redis://h", "rediss://u@h:1/2", "unix:///run/redis.sock"])
+def test_the_addresses_of_servers_are_taken_as_they_are(address: str) -> None:
+    assert load_settings({"ingest": {"redis": address}}).ingest.redis == address
+
+
 def test_no_address_turns_it_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VREID_INGEST__REDIS", "")
     assert load_settings({}).ingest.redis is None

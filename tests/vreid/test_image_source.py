@@ -52,6 +52,19 @@ def test_a_tile_is_read_as_an_image_of_its_own_and_loses_no_level(
         np.testing.assert_array_equal(pixels, whole[:, 4 * index : 4 * index + 4])
 
 
+def test_a_tile_that_is_read_has_the_pixels_that_are_cut_of_the_decoded_file(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "f.jpg"
+    generator = np.random.default_rng(0)
+    Image.fromarray(generator.integers(0, 256, (4, 24, 3)).astype(np.uint8)).save(path)
+    tiles = [Tile(path, index, 3, aspect=2) for index in range(3)]
+    whole = tiles[0].decoded()
+    assert whole.shape == (4, 24, 3)
+    for tile in tiles:
+        np.testing.assert_array_equal(decode_image(tile.read()), tile.cut(whole))
+
+
 def test_a_width_that_is_no_multiple_is_refused_with_the_file_and_its_size(tmp_path: Path) -> None:
     path = write(tmp_path / "f.png", 13, 2)
     with pytest.raises(WrongTiles, match=r"f\.png has 13 x 2 pixels .* not 3 tiles"):

@@ -55,6 +55,21 @@ def test_a_database_of_something_else_is_reported_and_left_alone(tmp_path: Path)
         open_store(tmp_path)
 
 
+def test_looking_at_a_file_that_was_left_empty_does_not_stop_it_from_becoming_a_gallery(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / DATABASE_NAME
+    path.touch()
+    with pytest.raises(GalleryDamaged, match="does not say which model"):
+        GalleryStore.open_existing(tmp_path)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)
+    store = open_store(tmp_path)
+    assert store.facts.fingerprint == FINGERPRINT
+    assert len(store.add([new_record(1)])) == 1
+    store.close()
+
+
 def test_a_truncated_file_is_reported(closed_gallery: Path) -> None:
     path = closed_gallery / DATABASE_NAME
     content = path.read_bytes()

@@ -1,4 +1,5 @@
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -6,9 +7,10 @@ import pytest
 from redis.exceptions import RedisError
 
 from service.embedder import Embedder
-from service.errors import GalleryUnwritable
+from service.errors import GalleryClosed, GalleryUnwritable
 from service.gallery.gallery import Gallery
 from service.gallery.record import NewRecord, Record
+from service.ingest.crew import Crew
 from service.ingest.entry import Entry, make_entry
 from service.ingest.keys import GROUP
 from service.ingest.progress import Progress
@@ -19,6 +21,7 @@ from service.ingest.worker import IngestWorker
 from service.inputs import EnrolInput
 from tests.redis_server import RedisServer
 from tests.service.ingest.stream import KEYS, progress_of, put
+from tests.service.ingest.waiting import wait_until
 from tests.service.vehicles import triplet
 from vreid.bundle import Bundle
 from vreid.decoding import ImageLimits
@@ -266,3 +269,28 @@ def test_a_redis_that_comes_back_empty_is_used_again(site: Site) -> None:
     entry = site.accept(2)
     work(worker)
     assert site.stored()[1:] == [entry.id]
+
+
+def test_a_crew_waits_for_all_its_workers_together_no_longer_than_for_one(site: Site) -> None:
+    size = 4
+    for number in range(size):
+        site.accept(number)
+    held, released = threading.Semaphore(0), threading.Event()
+
+    def get(record_id: str) -> Record:
+        held.release()
+        released.wait(30)
+        raise GalleryClosed("it is closed")
+
+    settings = site.settings.model_copy(update={"idle": 60})
+    crew = Crew(settings, Storage(site.embedder, site.gallery.add_all, get), size)
+    crew.start()
+    for _ in range(size):
+        assert held.acquire(timeout=30)
+    started = time.monotonic()
+    crew.stop(0.5)
+    waited = time.monotonic() - started
+    assert crew.working == size
+    released.set()
+    wait_until(lambda: crew.working == 0, "the end of the workers")
+    assert 0.5 <= waited < 1.5

@@ -7,15 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from service.gallery.record import (
-    NewRecord,
-    check_id,
-    check_label,
-    checked_attributes,
-    checked_time,
-)
+from service.gallery.record import Labels, NewRecord, check_id
 from service.indexing.preparation import hash_content, hash_images
-from service.indexing.source import SourceItem
 from service.inputs import EnrolInput
 from vreid.modality import Modality
 from vreid.sample import Sample
@@ -29,18 +22,15 @@ def check_fields(asked: EnrolInput) -> None:
     """
     if asked.id is not None:
         check_id(asked.id)
-    check_label("identity", asked.identity)
-    check_label("camera", asked.camera)
-    check_label("scene", asked.scene)
-    checked_time(asked.captured_at)
-    checked_attributes(asked.attributes)
+    # Building them validates them.
+    Labels(asked.identity, asked.camera, asked.scene, asked.captured_at, asked.attributes)
 
 
 def content_hash(asked: EnrolInput) -> str:
     """Return the hash by which `vreid index` recognises what was enrolled over HTTP."""
     images = asked.by_modality()
     sample = Sample(images, asked.identity, asked.camera, asked.scene, asked.captured_at)
-    return hash_content(SourceItem("", sample, asked.id), sample, images)
+    return hash_content(asked.id, sample, images)
 
 
 def new_record(
