@@ -77,7 +77,7 @@ def test_idle_branches_do_not_stop_a_run_and_a_signal_to_one_process_stops_both(
     main = two_processes.pid
     (second,) = Path(f"/proc/{main}/task/{main}/children").read_text().split()
     os.kill(int(second), signal.SIGTERM)
-    assert two_processes.wait(PATIENCE) == 1
+    assert two_processes.wait(PATIENCE) == 1, said.read_text()
     assert said.read_text().count("stopped after batch") == 1
     # At the end of an epoch no batch is taken of the next.
     assert read_description(config.parent).position.batch > 0

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 
@@ -169,6 +170,15 @@ def start(cell: Cell, slot: Slot, epoch: int) -> Child:
 def _on_cpu(cell: Cell) -> bool:
     accelerator = cell.config.compute.accelerator
     return accelerator == "cpu" or (accelerator == "auto" and not torch.cuda.is_available())
+
+
+def last_loss(directory: Path) -> float | None:
+    """The loss that a cell's log in `directory` told last; None where it told none."""
+    log = directory / LOG
+    if not log.exists():
+        return None
+    told = _EPOCH.findall(log.read_text(encoding="utf-8", errors="replace"))
+    return _sum(told[-1][1]) if told else None
 
 
 def _sum(ingredients: str) -> float | None:

@@ -13,7 +13,7 @@ import click
 from tqdm import tqdm
 
 from training.ablation.cell import Cell
-from training.ablation.children import Child
+from training.ablation.children import Child, last_loss
 from training.ablation.document import write_document
 
 Status = Literal["waiting", "training", "measuring", "done", "failed", "stopped"]
@@ -60,7 +60,12 @@ class Board:
         self._seconds_per_epoch: float | None = None
         self.lines = {
             cell.directory: CellProgress(
-                cell.row, cell.seed, "done" if done else "waiting", epoch, cell.config.epochs
+                cell.row,
+                cell.seed,
+                "done" if done else "waiting",
+                epoch,
+                cell.config.epochs,
+                last_loss(cell.directory),
             )
             for cell, epoch, done in cells
         }

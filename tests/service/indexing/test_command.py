@@ -169,6 +169,8 @@ def test_a_run_that_was_ended_halfway_is_resumed(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # Whoever runs the tests in the background has it ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     stored = _wait_for_records(gallery, 5)
     os.kill(job.pid, ending)
