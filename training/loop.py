@@ -66,13 +66,14 @@ def train(
     """
     resumed = resumed_checkpoint(config, directory, resume)
     run = prepare_run(config, directory)
-    with run.processes.together():
-        if resumed is not None:
-            restore(run, resumed)
-        elif start is not None:
-            start_from(run, find_checkpoint(start))
-    with StopRequest() as stop:
-        return _train_epochs(run, stop)
+    with run.processes.until_left():
+        with run.processes.together():
+            if resumed is not None:
+                restore(run, resumed)
+            elif start is not None:
+                start_from(run, find_checkpoint(start))
+        with StopRequest() as stop:
+            return _train_epochs(run, stop)
 
 
 def _train_epochs(run: Run, stop: StopRequest) -> Path:

@@ -33,6 +33,18 @@ class Processes:
         """Those that a Fabric has launched."""
         return cls(fabric.global_rank, fabric.world_size, fabric.device)
 
+    @contextmanager
+    def until_left(self) -> Iterator[None]:
+        """Takes leave of the others after the block.
+
+        A process that ends with its threads of communication still running may be aborted by them.
+        """
+        try:
+            yield
+        finally:
+            if self.count > 1:
+                distributed.destroy_process_group()
+
     def any(self, condition: bool) -> bool:
         """Whether the condition holds in one of them."""
         if self.count == 1:
