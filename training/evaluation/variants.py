@@ -22,10 +22,10 @@ from training.evaluation.ranking import (
     policy_distances,
     rank,
 )
-from training.evaluation.re_ranking import all_pairs_distances, re_rank
 from vreid.calibration import Calibration
 from vreid.embedding import round_to_stored
 from vreid.errors import MetricError
+from vreid.re_ranking import all_pairs_distances, re_rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,5 +140,7 @@ def _re_ranked(
     policy: str,
     calibration: Calibration | None,
 ) -> NDArray[np.float64]:
-    every = all_pairs_distances(query, gallery, policy, calibration)
+    features = np.concatenate([query.features, gallery.features])
+    mask = np.concatenate([query.mask, gallery.mask])
+    every = all_pairs_distances(features, mask, policy, calibration)
     return re_rank(every, len(query))

@@ -10,10 +10,11 @@ import pytest
 
 from tests.training.evaluation.embedded_samples import random_dataset, random_samples
 from training.embedded import EmbeddedSamples
-from training.evaluation.query_expansion import expand_queries, unit_samples
+from training.evaluation.query_expansion import expand_queries
 from training.evaluation.ranking import policy_distances
 from vreid.errors import MetricError
 from vreid.metrics import Labels
+from vreid.query_expansion import unit_samples
 
 
 def samples(*rows: list[list[float] | None]) -> EmbeddedSamples:
@@ -36,8 +37,9 @@ def test_by_hand_each_modality_is_averaged_over_those_that_have_it() -> None:
 def test_every_sample_counts_the_same_whatever_its_length_and_mask() -> None:
     incomplete = random_samples(5, complete=False)
     longer = replace(incomplete, features=incomplete.features * 4)
-    np.testing.assert_allclose(unit_samples(longer), unit_samples(incomplete))
-    squares = np.square(unit_samples(incomplete)).sum(axis=(1, 2))
+    unit = unit_samples(incomplete.features, incomplete.mask)
+    np.testing.assert_allclose(unit_samples(longer.features, longer.mask), unit)
+    squares = np.square(unit).sum(axis=(1, 2))
     np.testing.assert_allclose(squares, incomplete.mask.sum(axis=1))
 
 
@@ -56,7 +58,9 @@ def test_a_query_without_neighbours_keeps_its_direction(tmp_path: Path) -> None:
     alone = random_samples(1, 1, directory=tmp_path)
     for distances in (np.array([[np.inf]]), np.array([[0.0]])):
         found = expand_queries(alone, alone, distances, 4)
-        np.testing.assert_allclose(found.features, unit_samples(alone), atol=1e-3)
+        np.testing.assert_allclose(
+            found.features, unit_samples(alone.features, alone.mask), atol=1e-3
+        )
 
 
 def test_at_least_one_neighbour_is_needed() -> None:

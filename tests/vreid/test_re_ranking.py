@@ -10,14 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.training.evaluation.embedded_samples import CALIBRATION, random_dataset
-from training.evaluation.ranking import policy_distances
-from training.evaluation.re_ranking import all_pairs_distances, re_rank
-from vreid.calibration import Calibration
+from vreid.calibration import Calibration, CalibrationTable
+from vreid.embedding import round_to_stored
 from vreid.errors import MetricError
 from vreid.policy import RESOLVED_POLICIES
+from vreid.re_ranking import all_pairs_distances, re_rank
+from vreid.scoring import score
 
 Matrix = NDArray[np.float64]
+
+CALIBRATION = Calibration(
+    {
+        "shared": CalibrationTable((-1.0, 0.2, 1.0), (0.0, 0.1, 0.9)),
+        "shared:rgb": CalibrationTable((-1.0, 0.5, 1.0), (0.0, 0.2, 0.7)),
+        "center": CalibrationTable((-1.0, 0.6, 1.0), (0.0, 0.3, 0.8)),
+    }
+)
 
 
 def slow_re_rank(distances: Matrix, queries: int, k1: int, k2: int, share: float) -> Matrix:
@@ -130,14 +138,15 @@ def test_with_the_first_distance_alone_the_order_stays() -> None:
 def test_all_pairs_are_the_policys_distances_and_ranked_stays_ranked(
     policy: str, calibration: Calibration | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.evaluation.re_ranking._PAIRS_AT_ONCE", 100)
-    dataset = random_dataset(complete=False)
-    every = all_pairs_distances(dataset.query, dataset.gallery, policy, calibration)
-    queries = len(dataset.query)
-    first = policy_distances(dataset.query, dataset.gallery, policy, calibration)
-    np.testing.assert_array_equal(every[:queries, queries:], 1 + first)
-    found = re_rank(every, queries)
-    np.testing.assert_array_equal(np.isfinite(found), np.isfinite(first))
+    monkeypatch.setattr("vreid.re_ranking._PAIRS_AT_ONCE", 100)
+    random = np.random.default_rng(0)
+    mask = (random.integers(1, 8, 20)[:, None] >> np.arange(3) & 1).astype(np.bool_)
+    features = round_to_stored(random.normal(size=(20, 3, 8)).astype(np.float32) * mask[..., None])
+    every = all_pairs_distances(features, mask, policy, calibration)
+    first = score(features[:5], mask[:5], features[5:], mask[5:], policy, calibration)
+    expected = np.where(first.valid, 1 - first.ranking_key, np.inf)
+    np.testing.assert_array_equal(every[:5, 5:], expected)
+    np.testing.assert_array_equal(np.isfinite(re_rank(every, 5)), first.valid)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from training.embedded import EmbeddedSamples
 from vreid.calibration import Calibration
 from vreid.errors import MetricError
 from vreid.scoring import score
@@ -28,20 +27,27 @@ _PAIRS_AT_ONCE = 2_000_000
 
 
 def all_pairs_distances(
-    query: EmbeddedSamples,
-    gallery: EmbeddedSamples,
+    features: NDArray[np.floating],
+    mask: NDArray[np.bool_],
     policy: str,
     calibration: Calibration | None,
 ) -> NDArray[np.float64]:
-    """1 - cosine or probability of every two samples, queries first, (Q + G, Q + G).
+    """1 - cosine or probability of every two samples, (N, N), as `re_rank` takes them.
 
     Infinite where the policy does not compare the pair. Scored in pieces, since all at once would
     take several times the memory.
+
+    Args:
+        features: branch features (N, 3, D), queries first.
+        mask: (N, 3).
+        policy: center, concat or shared.
+        calibration: the bundle's; None without.
+
+    Raises:
+        ScoringError: the policy is unknown, or features and mask do not fit together.
     """
-    features = np.concatenate([query.features, gallery.features])
-    mask = np.concatenate([query.mask, gallery.mask])
     distances = np.empty((len(mask), len(mask)))
-    rows = max(1, _PAIRS_AT_ONCE // len(mask))
+    rows = max(1, _PAIRS_AT_ONCE // max(1, len(mask)))
     for start in range(0, len(mask), rows):
         piece = slice(start, start + rows)
         scores = score(features[piece], mask[piece], features, mask, policy, calibration)
