@@ -83,6 +83,12 @@ class EnrolledRecord(StoredRecord):
     warnings: list[str]
 
 
+class EnrolledRecords(BaseModel):
+    """Answer of `POST /gallery` with several sightings; every record is on the disk."""
+
+    records: list[EnrolledRecord] = Field(description="in the order of the samples")
+
+
 class IngestLinks(BaseModel):
     """Where to look next."""
 
@@ -131,37 +137,11 @@ class GalleryPage(BaseModel):
     next_cursor: str | None = Field(description="give it as `cursor`; null on the last page")
 
 
-class Standing(BaseModel):
-    """Where a record stands in a ranking, and why."""
+class DeletedRecords(BaseModel):
+    """Answer of `DELETE /gallery`."""
 
-    rank: int = Field(description="1 is the best")
-    score: float = Field(description="cosine of the representation the policy compares")
-    probability: float | None = Field(
-        description="calibrated probability of the same vehicle; null without a calibration"
-    )
-    contributions: dict[str, float] = Field(
-        description="what each modality adds to the score; they sum to it"
-    )
-
-
-class SearchResult(RecordBody, Standing):
-    """One record that was found."""
-
-
-class QueryFacts(BaseModel):
-    """What was searched for."""
-
-    mask: ModalityMask
-
-
-class SearchAnswer(BaseModel):
-    """Answer of `POST /search`."""
-
-    model: ModelIdentity
-    policy: str = Field(description="the policy that was used; auto is resolved")
-    query: QueryFacts
-    warnings: list[str]
-    results: list[SearchResult]
+    matched: int = Field(description="records that passed the filter")
+    deleted: int = Field(description="as many, or 0 with dry_run")
 
 
 class Verdict(BaseModel):

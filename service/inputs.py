@@ -63,6 +63,12 @@ def _whole_number(value: object) -> object:
     return value
 
 
+def _number(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("has to be a number")
+    return value
+
+
 Image = Annotated[
     bytes,
     BeforeValidator(_image_bytes),
@@ -73,6 +79,8 @@ Image = Annotated[
 Palette = Annotated[str, AfterValidator(_known_palette), WithJsonSchema({"enum": list(STYLES)})]
 
 Count = Annotated[int, BeforeValidator(_whole_number)]
+
+Number = Annotated[float, BeforeValidator(_number)]
 
 
 def _feature_row(value: object) -> object:
@@ -175,41 +183,6 @@ class EmbeddingInput(Input):
         return self
 
 
-class SearchOptions(Input):
-    """What to search for and how."""
-
-    k: Count = Field(default=10, ge=1, description="results wanted")
-    policy: Policy = Field(default="auto", description="how two samples are compared")
-    filter: dict[str, Any] | None = Field(default=None, description="which records take part")
-
-
-class SearchInput(SearchOptions):
-    """Body of `POST /search`: the query is one of `samples`, `id` and `embedding`."""
-
-    samples: list[Images] | None = Field(
-        default=None,
-        min_length=1,
-        description="images of one vehicle; several samples are fused by the mean of each "
-        "modality's features over the samples that have it",
-    )
-    id: str | None = Field(
-        default=None, description="a record of the gallery; it is left out of its own results"
-    )
-    embedding: EmbeddingInput | None = None
-
-    @model_validator(mode="after")
-    def _has_one_query(self) -> SearchInput:
-        given = [name for name in ("samples", "id", "embedding") if getattr(self, name) is not None]
-        if not given:
-            raise ValueError(
-                "has no query; send one to three of the files rgb, nir, tir, or as JSON one of "
-                "samples, id, embedding"
-            )
-        if len(given) > 1:
-            raise ValueError(f"has {len(given)} queries ({', '.join(given)}); send one of them")
-        return self
-
-
 class RecordFields(Input):
     """What is known about a sighting."""
 
@@ -231,6 +204,24 @@ class IngestInput(Input):
     """Body of `POST /ingest`; the sightings are stored together or not at all."""
 
     samples: list[EnrolInput] = Field(min_length=1)
+
+
+class EnrolBatchInput(IngestInput):
+    """Body of `POST /gallery` with several sightings; stored together or not at all."""
+
+
+class CorrectionInput(Input):
+    """Body of `PATCH /gallery/{id}`: what is not given stays, null takes away."""
+
+    identity: str | None = None
+    camera: str | None = None
+    scene: str | None = None
+    captured_at: datetime | None = Field(default=None, description="RFC 3339 with a time zone")
+    attributes: dict[str, Any] | None = Field(
+        default=None,
+        description="merged with those that the record has; an attribute that is null is removed, "
+        "and null alone removes all",
+    )
 
 
 class CompareInput(Input):

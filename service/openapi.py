@@ -11,14 +11,14 @@ from pydantic.json_schema import models_json_schema
 
 from service.inputs import (
     CompareInput,
+    CorrectionInput,
     EmbedInput,
+    EnrolBatchInput,
     EnrolInput,
     Images,
     IngestInput,
     Input,
     RecordFields,
-    SearchInput,
-    SearchOptions,
 )
 from service.problems import MEDIA_TYPE, ProblemBody
 from service.requests import (
@@ -29,8 +29,10 @@ from service.requests import (
     FORM,
     IMAGE_FIELDS,
     JSON_FIELDS,
+    MERGE_PATCH,
     SEARCH_FIELDS,
 )
+from service.search.input import SearchInput
 
 _REFERENCE = "#/components/schemas/{model}"
 
@@ -57,11 +59,29 @@ _STATUS_TITLES = {
 }
 
 
-def body_of(model: str, example: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return what a route with a body adds to its operation: the input as form and as JSON."""
-    document: dict[str, Any] = {"schema": {"$ref": _REFERENCE.format(model=model)}}
+def body_of(
+    model: str,
+    example: dict[str, Any] | None = None,
+    examples: dict[str, dict[str, Any]] | None = None,
+    alternative: str | None = None,
+) -> dict[str, Any]:
+    """Return what a route with a body adds to its operation: the input as form and as JSON.
+
+    Args:
+        model: name of the input.
+        example: a JSON document.
+        examples: several, by what each of them shows.
+        alternative: name of another input, which comes as JSON only.
+    """
+    models = [model] if alternative is None else [model, alternative]
+    schemas = [{"$ref": _REFERENCE.format(model=each)} for each in models]
+    document: dict[str, Any] = {"schema": schemas[0] if alternative is None else {"anyOf": schemas}}
     if example is not None:
         document["example"] = example
+    if examples is not None:
+        document["examples"] = {
+            title: {"summary": title, "value": value} for title, value in examples.items()
+        }
     return {
         "requestBody": {
             "required": True,
@@ -69,6 +89,17 @@ def body_of(model: str, example: dict[str, Any] | None = None) -> dict[str, Any]
                 FORM: {"schema": {"$ref": _REFERENCE.format(model=_form_name(model))}},
                 DOCUMENT: document,
             },
+        }
+    }
+
+
+def document_body_of(model: str, example: dict[str, Any]) -> dict[str, Any]:
+    """Return what a route adds to its operation whose body is a JSON document only."""
+    document = {"schema": {"$ref": _REFERENCE.format(model=model)}, "example": example}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {DOCUMENT: document, MERGE_PATCH: document},
         }
     }
 
@@ -105,7 +136,7 @@ def install_openapi(app: FastAPI) -> None:
 
 
 def _schemas() -> dict[str, Any]:
-    models: list[type[BaseModel]] = [*_FORMS, ProblemBody]
+    models: list[type[BaseModel]] = [*_FORMS, EnrolBatchInput, CorrectionInput, ProblemBody]
     _, definitions = models_json_schema(
         [(model, "validation") for model in models], ref_template=_REFERENCE
     )
@@ -127,7 +158,7 @@ def _form_schema(model: type[Input], fields: tuple[str, ...]) -> dict[str, Any]:
 
 def _field_schemas(model: type[Input]) -> dict[str, Any]:
     known: dict[str, Any] = {}
-    for part in (Images, SearchOptions, RecordFields, model):
+    for part in (Images, RecordFields, model):
         properties: dict[str, Any] = part.model_json_schema(ref_template=_REFERENCE)["properties"]
         known.update(properties)
     return known
@@ -146,7 +177,7 @@ def _form_field(name: str, known: dict[str, Any]) -> dict[str, Any]:
         return {
             "type": "string",
             "contentMediaType": DOCUMENT,
-            "description": f"{schema.get('description', name)}; a JSON object",
+            "description": f"{schema.get('description', name)}; {JSON_FIELDS[name]}",
         }
     # A form leaves a field out where a document says null.
     choices = [choice for choice in schema.pop("anyOf", ()) if choice.get("type") != "null"]

@@ -15,13 +15,11 @@ from service.answers import (
     EnrolledRecord,
     ModalityMask,
     ModelIdentity,
-    SearchResult,
     StoredRecord,
     Thumbnails,
     Vector,
 )
 from service.embedder import EmbeddedSamples
-from service.gallery.gallery import Match
 from service.gallery.record import Record
 from vreid.bundle import Bundle
 from vreid.fusion import concatenate, masked_center
@@ -87,7 +85,7 @@ def record_address(record_id: str) -> str:
 def stored_record(record: Record) -> StoredRecord:
     """Return a record as the gallery's calls show it."""
     return StoredRecord(
-        **_record_facts(record),
+        **record_facts(record),
         source={modality.value: source for modality, source in record.source.items()},
         created_at=record.created_at,
     )
@@ -96,17 +94,6 @@ def stored_record(record: Record) -> StoredRecord:
 def enrolled_record(record: Record, warnings: tuple[str, ...]) -> EnrolledRecord:
     """Return a record that was just stored."""
     return EnrolledRecord(**stored_record(record).model_dump(), warnings=list(warnings))
-
-
-def search_result(match: Match, rank: int) -> SearchResult:
-    """Return one record that was found, at `rank`."""
-    return SearchResult(
-        **_record_facts(match.record),
-        rank=rank,
-        score=match.score,
-        probability=match.probability,
-        contributions=by_name(match.contributions),
-    )
 
 
 def by_name(contributions: Mapping[Modality, float]) -> dict[str, float]:
@@ -118,7 +105,8 @@ def by_name(contributions: Mapping[Modality, float]) -> dict[str, float]:
     }
 
 
-def _record_facts(record: Record) -> dict[str, Any]:
+def record_facts(record: Record) -> dict[str, Any]:
+    """Return what every call tells about a record, by the members of `RecordBody`."""
     address = record_address(record.id)
     return {
         "id": record.id,

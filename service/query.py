@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.embedder import EmbeddedSamples, Embedder, SentSample
-from service.gallery.gallery import Gallery
-from service.inputs import EmbeddingInput, Images, SearchInput
+from service.embedder import Embedder, SentSample
+from service.gallery.protocol import GalleryProtocol
+from service.inputs import EmbeddingInput, Images
 from service.request_errors import FieldProblem, InvalidRequest
+from service.search.input import SearchInput
 from service.settings import Limits
 from vreid.embedding import round_to_stored
 from vreid.errors import FingerprintMismatch
@@ -26,13 +27,17 @@ class Query:
         features: float32 (3, D), exact in float16.
         mask: bool (3,).
         warnings: sentences about the images.
-        excluded_id: the record that was the query, None when it was none.
+        excluded_ids: the records that the query is made of.
+        cameras: of the query, as far as they are known.
+        scenes: of the query, as far as they are known.
     """
 
     features: NDArray[np.float32]
     mask: NDArray[np.bool_]
     warnings: tuple[str, ...] = ()
-    excluded_id: str | None = None
+    excluded_ids: frozenset[str] = frozenset()
+    cameras: tuple[str, ...] = ()
+    scenes: tuple[str, ...] = ()
 
 
 def sent_sample(images: Images, prefix: str) -> SentSample:
@@ -60,26 +65,61 @@ def refuse_too_many_samples(samples: Sequence[Images], limits: Limits) -> None:
         )
 
 
-def query_of(asked: SearchInput, is_form: bool, embedder: Embedder, gallery: Gallery) -> Query:
-    """Return the query that a search asks for.
+def refuse_too_large_query(asked: SearchInput, limits: Limits) -> None:
+    """Refuse a search for more samples together than the service is set to.
+
+    Raises:
+        InvalidRequest: saying how many there may be.
+    """
+    if asked.query_size > limits.samples:
+        parts = {"samples": asked.samples, "ids": asked.ids, "embeddings": asked.embeddings}
+        largest = max(parts, key=lambda name: len(parts[name] or ()))
+        raise InvalidRequest(
+            [
+                FieldProblem(
+                    largest,
+                    f"is too long: the query is made of {asked.query_size} samples; send at most "
+                    f"{limits.samples} together",
+                )
+            ]
+        )
+
+
+def query_of(
+    asked: SearchInput, is_form: bool, embedder: Embedder, gallery: GalleryProtocol
+) -> Query:
+    """Return the query that a search asks for; all that it names is of one vehicle and fused.
 
     Raises:
         InvalidField: an image cannot be used.
         InvalidRequest: an embedding's rows have another length than the model's features.
-        FingerprintMismatch: the embedding says that another model made it.
-        UnknownRecord: no record has the id.
+        FingerprintMismatch: an embedding says that another model made it.
+        UnknownRecord: no record has an id.
     """
+    records = [gallery.get(record_id) for record_id in asked.record_ids]
+    size = embedder.bundle.manifest.feature_size
+    embeddings = []
+    for name, embedding in asked.all_embeddings.items():
+        refuse_other_model(name, embedding.model, embedder.bundle.fingerprint)
+        embeddings.append(features_of(name, embedding, size))
+    parts = [(record.features.astype(np.float32), record.mask) for record in records] + embeddings
+    warnings: tuple[str, ...] = ()
     if asked.samples is not None:
-        return fuse_samples(embedder.embed(sent_samples(asked.samples, is_form)))
-    if asked.embedding is not None:
-        refuse_other_model(asked.embedding.model, embedder.bundle.fingerprint)
-        return query_of_embedding(asked.embedding, embedder.bundle.manifest.feature_size)
-    assert asked.id is not None
-    record = gallery.get(asked.id)
-    return Query(record.features.astype(np.float32), record.mask, excluded_id=record.id)
+        embedded = embedder.embed(sent_samples(asked.samples, is_form))
+        parts += zip(embedded.features, embedded.mask, strict=True)
+        warnings = tuple(dict.fromkeys(text for texts in embedded.warnings for text in texts))
+    features, mask = fuse(np.stack([part[0] for part in parts]), np.stack([p[1] for p in parts]))
+    return Query(
+        features,
+        mask,
+        (*warnings, *warn_of_identities([record.identity for record in records])),
+        frozenset(record.id for record in records),
+        _distinct([asked.camera, *(record.camera for record in records)]),
+        _distinct([asked.scene, *(record.scene for record in records)]),
+    )
 
 
-def refuse_other_model(given: str | None, served: str) -> None:
+def refuse_other_model(name: str, given: str | None, served: str) -> None:
     """Refuse features that say they are of a model other than the one that is served.
 
     Raises:
@@ -87,32 +127,32 @@ def refuse_other_model(given: str | None, served: str) -> None:
     """
     if given is not None and given != served:
         raise FingerprintMismatch(
-            f"embedding.model is {given} and the service runs {served}; features of two models "
+            f"{name}.model is {given} and the service runs {served}; features of two models "
             "cannot be compared, so embed the images again with /embed"
         )
 
 
-def fuse_samples(embedded: EmbeddedSamples) -> Query:
-    """Fuse several samples of one vehicle into one query.
+def fuse(
+    features: NDArray[np.float32], mask: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Fuse several samples (N, 3, D) with masks (N, 3) of one vehicle into one, (3, D) and (3,).
 
-    Each modality's feature is the mean over the samples that have it; the query has the modalities
+    Each modality's feature is the mean over the samples that have it; the result has the modalities
     that any sample has. One sample passes unchanged.
     """
-    counts = embedded.mask.sum(axis=0)
-    sums = embedded.features.astype(np.float64).sum(axis=0)
+    counts = mask.sum(axis=0)
+    sums = features.astype(np.float64).sum(axis=0)
     means = sums / np.maximum(counts, 1)[:, None]
-    return Query(
-        round_to_stored(means.astype(np.float32)),
-        counts > 0,
-        tuple(dict.fromkeys(text for warnings in embedded.warnings for text in warnings)),
-    )
+    return round_to_stored(means.astype(np.float32)), counts > 0
 
 
-def query_of_embedding(embedding: EmbeddingInput, feature_size: int) -> Query:
-    """Return the query that given branch features are.
+def features_of(
+    name: str, embedding: EmbeddingInput, feature_size: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return given branch features as (3, D), exact in float16, and their mask (3,).
 
     Raises:
-        InvalidRequest: a row does not have `feature_size` numbers.
+        InvalidRequest: a row does not have `feature_size` numbers, or has no direction.
     """
     features = np.zeros((len(MODALITIES), feature_size), dtype=np.float32)
     mask = np.zeros(len(MODALITIES), dtype=np.bool_)
@@ -120,17 +160,34 @@ def query_of_embedding(embedding: EmbeddingInput, feature_size: int) -> Query:
     for index, row in enumerate(embedding.features):
         if row is None:
             continue
+        field = f"{name}.features[{index}]"
         if len(row) != feature_size:
             problems.append(
                 FieldProblem(
-                    f"embedding.features[{index}]",
+                    field,
                     f"has {len(row)} numbers and this model's features have {feature_size}; "
                     "embed with the model that /info names",
                 )
             )
             continue
-        features[index] = row
+        features[index] = round_to_stored(np.asarray(row, dtype=np.float32))
         mask[index] = True
+        if not features[index].any():
+            problems.append(
+                FieldProblem(field, "is all zero in float16; send null for a missing modality")
+            )
     if problems:
         raise InvalidRequest(problems)
-    return Query(round_to_stored(features), mask)
+    return features, mask
+
+
+def warn_of_identities(identities: Sequence[str | None]) -> list[str]:
+    """Return a sentence where the records of one query are of several identities."""
+    known = _distinct(identities)
+    if len(known) < 2:
+        return []
+    return [f"the query's records have {len(known)} identities ({', '.join(known[:3])}), fused"]
+
+
+def _distinct(labels: Sequence[str | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(label for label in labels if label is not None))

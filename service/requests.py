@@ -10,25 +10,38 @@ import pydantic_core
 
 from service.inputs import (
     CompareInput,
+    CorrectionInput,
     EmbedInput,
+    EnrolBatchInput,
     EnrolInput,
     IngestInput,
     Input,
-    SearchInput,
-    SearchOptions,
 )
 from service.multipart import Part, parse_multipart
 from service.request_errors import FieldProblem, InvalidRequest, MalformedBody, UnsupportedBody
-from service.validation import Location, validate
+from service.search.input import SearchInput
+from service.validation import Location, field_name, validate
 from vreid.errors import NoModality
 from vreid.modality import MODALITIES
 
 FORM = "multipart/form-data"
 DOCUMENT = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
 
 IMAGE_FIELDS = tuple(modality.value for modality in MODALITIES)
 SAMPLE_FIELDS = (*IMAGE_FIELDS, "tir_palette")
-JSON_FIELDS = ("filter", "attributes")
+JSON_FIELDS: Mapping[str, str] = {
+    "filter": 'a JSON object, as in {"camera": "north"}',
+    "attributes": 'a JSON object, as in {"colour": "red"}',
+    "rerank": 'true, false or a JSON object, as in {"candidates": 200}',
+    "ids": 'a JSON list, as in ["one", "other"]',
+    "embedding": 'a JSON object, as in {"features": [[0.1, 0.2], null, null]}',
+    "embeddings": 'a JSON list of objects, as in [{"features": [[0.1, 0.2], null, null]}]',
+}
+"""The fields that a form holds as JSON text, and how each is written."""
+
+QUERY_FIELDS = ("id", "ids", "embedding", "embeddings")
+"""What a search may be for instead of images, or beside them."""
 
 Model = TypeVar("Model", bound=Input)
 Fields = dict[str, Any]
@@ -48,13 +61,25 @@ def read_embed(body: bytes, content_type: str) -> Reading[EmbedInput]:
 
 
 def read_search(body: bytes, content_type: str) -> Reading[SearchInput]:
-    """Read the body of `POST /search`; a form holds one sample or an id."""
+    """Read the body of `POST /search`; a form's images are one sample."""
     return _read(SearchInput, body, content_type, _search_document, SEARCH_FIELDS)
 
 
-def read_enrol(body: bytes, content_type: str) -> Reading[EnrolInput]:
-    """Read the body of `POST /gallery`."""
-    return _read(EnrolInput, body, content_type, _enrol_document, ENROL_FIELDS)
+def read_enrol(body: bytes, content_type: str) -> Reading[EnrolInput] | Reading[EnrolBatchInput]:
+    """Read the body of `POST /gallery`; a document with `samples` holds several sightings."""
+    if _media_type(content_type) != DOCUMENT:
+        return _read(EnrolInput, body, content_type, _enrol_document, ENROL_FIELDS)
+    document = _document(body)
+    if isinstance(document, dict) and "samples" in document:
+        return Reading(validate(EnrolBatchInput, document), is_form=False)
+    return Reading(validate(EnrolInput, document), is_form=False)
+
+
+def read_correction(body: bytes, content_type: str) -> CorrectionInput:
+    """Read the body of `PATCH /gallery/{id}`, a JSON document."""
+    if _media_type(content_type) not in (DOCUMENT, MERGE_PATCH):
+        raise _unsupported(f"{DOCUMENT} and {MERGE_PATCH}", content_type)
+    return validate(CorrectionInput, _document(body))
 
 
 def read_ingest(body: bytes, content_type: str) -> Reading[IngestInput]:
@@ -68,7 +93,11 @@ def read_compare(body: bytes, content_type: str) -> Reading[CompareInput]:
 
 
 EMBED_FIELDS = (*SAMPLE_FIELDS, "features", "encoding")
-SEARCH_FIELDS = (*SAMPLE_FIELDS, "id", *SearchOptions.model_fields)
+SEARCH_FIELDS = (
+    *SAMPLE_FIELDS,
+    *QUERY_FIELDS,
+    *(name for name in SearchInput.model_fields if name not in ("samples", *QUERY_FIELDS)),
+)
 ENROL_FIELDS = (
     *SAMPLE_FIELDS,
     *(name for name in EnrolInput.model_fields if name not in SAMPLE_FIELDS),
@@ -83,14 +112,23 @@ def _read(
     document_of: Callable[[Fields], Fields],
     form_fields: Iterable[str],
 ) -> Reading[Model]:
-    media_type = content_type.partition(";")[0].strip().lower()
+    media_type = _media_type(content_type)
     if media_type == FORM:
         fields = _fields(parse_multipart(body, content_type), tuple(form_fields))
         return Reading(validate(model, document_of(fields), _form_name), is_form=True)
     if media_type == DOCUMENT:
         return Reading(validate(model, _document(body)), is_form=False)
-    sent = f"not {media_type}" if media_type else "and the request has no Content-Type"
-    raise UnsupportedBody(f"this call reads {FORM} and {DOCUMENT}, {sent}")
+    raise _unsupported(f"{FORM} and {DOCUMENT}", content_type)
+
+
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _unsupported(read: str, content_type: str) -> UnsupportedBody:
+    sent = _media_type(content_type)
+    found = f"not {sent}" if sent else "and the request has no Content-Type"
+    return UnsupportedBody(f"this call reads {read}, {found}")
 
 
 def _document(body: bytes) -> object:
@@ -132,7 +170,7 @@ def _text_value(part: Part) -> object:
     try:
         return pydantic_core.from_json(text, allow_inf_nan=False)
     except ValueError as error:
-        raise ValueError(f'has to be a JSON object, as in {{"camera": "north"}}: {error}') from None
+        raise ValueError(f"has to be {JSON_FIELDS[part.name]}: {error}") from None
 
 
 def _embed_document(fields: Fields) -> Fields:
@@ -143,7 +181,7 @@ def _embed_document(fields: Fields) -> Fields:
 
 
 def _search_document(fields: Fields) -> Fields:
-    if not _has_image(fields) and "id" not in fields:
+    if not _has_image(fields) and not any(name in fields for name in QUERY_FIELDS):
         raise _no_image()
     sample, rest = _split_sample(fields)
     return {"samples": [sample], **rest} if sample else rest
@@ -188,6 +226,8 @@ def _split_sample(fields: Mapping[str, Any]) -> tuple[Fields, Fields]:
 
 
 def _form_name(location: Location) -> str:
+    if location and location[0] in JSON_FIELDS:
+        return field_name(location)
     parts = [part for part in location if isinstance(part, str) and part != "samples"]
     return "_".join(parts) or "form"
 

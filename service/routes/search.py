@@ -1,8 +1,8 @@
-"""`POST /search`: images, an embedding or a record in; ranked records out."""
+"""`POST /search`: images, embeddings and records of one vehicle in; ranked records out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from fastapi import APIRouter
@@ -10,37 +10,59 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.answers import QueryFacts, SearchAnswer
 from service.bodies import answer_body
 from service.gallery.filter import Filter
-from service.gallery.gallery import Gallery, Match
-from service.inputs import SearchInput
 from service.openapi import body_of, problems_of
-from service.presentation import modality_mask, model_identity, search_result
-from service.query import Query, query_of, refuse_too_many_samples
+from service.presentation import model_identity
+from service.query import Query, query_of, refuse_too_large_query
 from service.request_errors import FieldProblem, InvalidRequest
 from service.requests import read_search
 from service.routes.dependencies import RunningService
 from service.running import Running
+from service.search.answer import SearchAnswer
+from service.search.finding import Wanted, find_page, find_re_ranked
+from service.search.input import MOST_CANDIDATES, ReRanking, SearchInput
+from service.search.pages import PageStart, decode_cursor, encode_cursor, query_digest
+from service.search.presentation import (
+    page_match,
+    page_warnings,
+    query_facts,
+    search_results,
+    threshold,
+)
+from service.search.ranked import RankedSearch
+from service.search.relative_filter import relative_filter
+from service.search.thresholds import Judge, Thresholds
 from service.settings import Limits
 from vreid.modality import MODALITIES
 from vreid.scoring import ResolvedPolicy, resolve_policy
 
 router = APIRouter(tags=["search"])
 
+_EXAMPLES: dict[str, dict[str, Any]] = {
+    "images of one vehicle": {"samples": [{"rgb": "/9j/4AAQ...", "tir": "/9j/4AAQ..."}], "k": 5},
+    "a record, elsewhere": {"id": "8b0c6c0f", "filter": {"exclude_same_camera": True}},
+    "records and images, fused": {"ids": ["8b0c6c0f", "5f6071aa"], "samples": [{"nir": "/9j/4"}]},
+    "an embedding": {"embedding": {"features": [[0.12, -0.4], None, [0.3, 0.1]]}},
+    "best sample of each vehicle": {"id": "8b0c6c0f", "group_by": "identity", "group_size": 3},
+    "only what is calibrated as the same": {"id": "8b0c6c0f", "false_accept_rate": 0.001},
+    "re-ranked": {"id": "8b0c6c0f", "rerank": {"method": "k-reciprocal", "candidates": 200}},
+    "next page, explained": {"id": "8b0c6c0f", "cursor": "AWJ5...", "explain": True},
+}
+
 
 @router.post(
     "/search",
     summary="Find the records most like a vehicle",
     response_model=SearchAnswer,
-    openapi_extra=body_of("SearchInput"),
+    openapi_extra=body_of("SearchInput", examples=_EXAMPLES),
     responses=problems_of(400, 404, 409, 413, 415, 422, 503),
 )
 async def search(request: Request, running: RunningService) -> Response:
-    """The query is one to three images, or an id, or as JSON also several samples or an embedding.
+    """The query is images, records of the gallery and embeddings, all of one vehicle and fused.
 
-    Several samples are of one vehicle and fused. The record whose id is given is left out of its
-    own results.
+    A form's images are one sample; a JSON document may have several. The records that the query is
+    made of are left out of its results.
     """
     return await answer_body(request, running, search_body)
 
@@ -50,24 +72,77 @@ def search_body(running: Running, body: bytes, content_type: str) -> SearchAnswe
 
     Raises:
         RequestError: the body or a field is at fault.
-        GalleryError: the filter is wrong, or there is no record of the id.
+        GalleryError: the filter is wrong, or there is no record of an id.
         EngineError: the engine failed.
     """
     reading = read_search(body, content_type)
-    asked = reading.value
-    check_limits(asked, running.settings.limits)
-    conditions = None if asked.filter is None else Filter.from_json(asked.filter)
+    asked, limits = reading.value, running.settings.limits
+    check_limits(asked, limits)
     policy = resolve_policy(asked.policy, running.bundle.manifest.auto_policy)
     query = query_of(asked, reading.is_form, running.embedder, running.gallery)
-    wanted = results_wanted(asked, running.settings.limits)
-    matches = find(running.gallery, query, wanted, policy, conditions)
+    conditions, filter_warnings = None, list[str]()
+    if asked.filter is not None:
+        conditions, filter_warnings = relative_filter(Filter.from_json(asked.filter), query)
+    ranked_search, start, digest = begin(running, asked, query, policy, conditions)
+    judge = Judge(
+        thresholds_of(asked, running.settings.false_accept_rate),
+        query.mask,
+        policy,
+        running.bundle.manifest.calibration,
+    )
+    wanted = Wanted(results_wanted(asked, limits), asked.group_by is not None, asked.group_size)
+    if asked.rerank is None:
+        page = find_page(ranked_search, judge, wanted, start)
+    else:
+        re_ranking = with_candidates(asked.rerank, wanted.count)
+        page = find_re_ranked(ranked_search, judge, wanted, re_ranking)
     return SearchAnswer(
         model=model_identity(running.bundle),
         policy=policy,
-        query=QueryFacts(mask=modality_mask(query.mask)),
-        warnings=[*query.warnings, *policy_warnings(policy, query.mask)],
-        results=[search_result(match, rank) for rank, match in enumerate(matches, 1)],
+        query=query_facts(query, running.bundle.fingerprint, asked.features),
+        warnings=[
+            *query.warnings,
+            *filter_warnings,
+            *policy_warnings(policy, query.mask),
+            *page_warnings(page),
+        ],
+        match=page_match(page, judge),
+        threshold=threshold(judge),
+        searched=page.searched,
+        results=search_results(page, start.rank + 1, judge, wanted.by_identity, asked.explain),
+        next_cursor=None if page.next_start is None else encode_cursor(page.next_start, digest),
     )
+
+
+def begin(
+    running: Running,
+    asked: SearchInput,
+    query: Query,
+    policy: ResolvedPolicy,
+    conditions: Filter | None,
+) -> tuple[RankedSearch, PageStart, bytes]:
+    """Return the ranking to read, where the page begins, and the digest that its cursors carry.
+
+    Raises:
+        InvalidRequest: the cursor is none of this search.
+    """
+    digest = query_digest(
+        running.bundle.fingerprint,
+        query.features.astype("<f2").tobytes(),
+        query.mask.tobytes(),
+        sorted(query.excluded_ids),
+        policy,
+        asked.filter,
+        [query.cameras, query.scenes] if asked.filter else None,
+        [asked.min_score, asked.min_probability, asked.false_accept_rate],
+        asked.group_by,
+    )
+    if asked.cursor is None:
+        start = PageStart(as_of=running.gallery.sequence)
+    else:
+        start = decode_cursor(asked.cursor, digest)
+    search = RankedSearch(running.gallery, query, policy, conditions, start.as_of)
+    return search, start, digest
 
 
 def check_limits(asked: SearchInput, limits: Limits) -> None:
@@ -76,10 +151,24 @@ def check_limits(asked: SearchInput, limits: Limits) -> None:
     Raises:
         InvalidRequest: too many results or samples.
     """
-    if results_wanted(asked, limits) > limits.k:
-        raise InvalidRequest([FieldProblem("k", f"is {asked.k}; ask for 1 to {limits.k} results")])
-    if asked.samples is not None:
-        refuse_too_many_samples(asked.samples, limits)
+    wanted = results_wanted(asked, limits)
+    problems = []
+    if wanted > limits.k:
+        problems.append(FieldProblem("k", f"is {asked.k}; ask for 1 to {limits.k} results"))
+    elif asked.rerank is not None and wanted > MOST_CANDIDATES:
+        problems.append(
+            FieldProblem("k", f"is {wanted}; with rerank, ask for 1 to {MOST_CANDIDATES} results")
+        )
+    elif asked.rerank is not None and with_candidates(asked.rerank, wanted).candidates < wanted:
+        problems.append(
+            FieldProblem(
+                "rerank.candidates",
+                f"is {asked.rerank.candidates} and k is {wanted}; re-rank at least k candidates",
+            )
+        )
+    if problems:
+        raise InvalidRequest(problems)
+    refuse_too_large_query(asked, limits)
 
 
 def results_wanted(asked: SearchInput, limits: Limits) -> int:
@@ -87,13 +176,18 @@ def results_wanted(asked: SearchInput, limits: Limits) -> int:
     return asked.k if "k" in asked.model_fields_set else min(asked.k, limits.k)
 
 
-def find(
-    gallery: Gallery, query: Query, k: int, policy: ResolvedPolicy, conditions: Filter | None
-) -> Sequence[Match]:
-    """Return the best `k` matches, without the record that was the query."""
-    wanted = k if query.excluded_id is None else k + 1
-    matches = gallery.search(query.features, query.mask, wanted, policy, conditions)
-    return [match for match in matches if match.record.id != query.excluded_id][:k]
+def with_candidates(asked: ReRanking, results: int) -> ReRanking:
+    """Return the re-ranking with enough candidates for `results` unless it named their number."""
+    if "candidates" in asked.model_fields_set:
+        return asked
+    return asked.model_copy(update={"candidates": max(asked.candidates, results)})
+
+
+def thresholds_of(asked: SearchInput, usual_rate: float) -> Thresholds:
+    """Return what a match has to reach: what was asked for, else the service's operating point."""
+    given = (asked.min_score, asked.min_probability, asked.false_accept_rate)
+    cuts = any(threshold is not None for threshold in given)
+    return Thresholds(*given, cuts=True) if cuts else Thresholds(None, None, usual_rate, cuts=False)
 
 
 def policy_warnings(policy: ResolvedPolicy, mask: NDArray[np.bool_]) -> list[str]:

@@ -1,0 +1,123 @@
+"""`POST /gallery`: enrol one sighting, or several that are stored together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.answers import EnrolledRecord, EnrolledRecords
+from service.bodies import content_type_of, json_response, received_body
+from service.errors import DuplicateRecord, UnknownRecord
+from service.gallery.record import NewRecord
+from service.inputs import EnrolBatchInput
+from service.openapi import body_of, problems_of
+from service.presentation import enrolled_record, record_address
+from service.query import refuse_too_many_samples, sent_sample, sent_samples
+from service.requests import read_enrol
+from service.routes.dependencies import RunningService
+from service.running import Running
+from service.sighting import check_sightings, new_record
+
+router = APIRouter(prefix="/gallery", tags=["gallery"])
+
+_EXAMPLES: dict[str, dict[str, Any]] = {
+    "one sighting": {"rgb": "/9j/4AAQ...", "identity": "truck-17", "camera": "north"},
+    "several, stored together": {
+        "samples": [
+            {"rgb": "/9j/4AAQ...", "tir": "/9j/4AAQ...", "camera": "north"},
+            {"nir": "/9j/4AAQ...", "captured_at": "2026-03-01T12:00:00Z"},
+        ]
+    },
+}
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Enrol a sighting, or several together",
+    response_model=EnrolledRecord | EnrolledRecords,
+    openapi_extra=body_of("EnrolInput", examples=_EXAMPLES, alternative="EnrolBatchInput"),
+    responses=problems_of(400, 409, 413, 415, 422, 503, 507),
+)
+async def enrol(request: Request, running: RunningService) -> Response:
+    """When this answers 201, what was sent is on the disk and can be found.
+
+    A JSON document with `samples` holds several sightings, which are stored together or not at
+    all; the answer's `records` are in their order.
+    """
+    async with received_body(request, running) as body:
+        with running.workers.admit_write():
+            prepared = await running.workers.run(
+                prepare_records, running, body, content_type_of(request)
+            )
+            records = await running.workers.write(running.gallery.add_all, prepared.records)
+    enrolled = [
+        enrolled_record(record, warnings)
+        for record, warnings in zip(records, prepared.warnings, strict=True)
+    ]
+    if prepared.is_batch:
+        return json_response(EnrolledRecords(records=enrolled), 201)
+    return json_response(enrolled[0], 201, {"Location": record_address(enrolled[0].id)})
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Sightings ready to be stored, and sentences about each one's images."""
+
+    records: list[NewRecord]
+    warnings: tuple[tuple[str, ...], ...]
+    is_batch: bool
+
+
+def prepare_records(running: Running, body: bytes, content_type: str) -> Prepared:
+    """Embed the sightings of a request; may block.
+
+    Raises:
+        RequestError: the body or a field is at fault.
+        InvalidRecord: a field cannot be stored.
+        DuplicateRecord: an id is taken.
+        EngineError: the engine failed.
+    """
+    asked = read_enrol(body, content_type).value
+    is_batch = isinstance(asked, EnrolBatchInput)
+    sightings = asked.samples if isinstance(asked, EnrolBatchInput) else [asked]
+    refuse_too_many_samples(sightings, running.settings.limits)
+    check_sightings(sightings, is_batch)
+    refuse_taken_ids(running, [each.id for each in sightings if each.id is not None])
+    samples = (
+        sent_samples(sightings, is_form=False) if is_batch else [sent_sample(sightings[0], "")]
+    )
+    embedded = running.embedder.embed(samples, with_thumbnails=True)
+    records = [
+        new_record(
+            sighting,
+            embedded.features[row],
+            embedded.mask[row],
+            embedded.thumbnails[row],
+            sighting.id,
+            running.settings.keep_crops,
+        )
+        for row, sighting in enumerate(sightings)
+    ]
+    return Prepared(records, embedded.warnings, is_batch)
+
+
+def refuse_taken_ids(running: Running, ids: list[str]) -> None:
+    """Refuse ids that are taken before anything is embedded; storing decides in the end.
+
+    Raises:
+        DuplicateRecord: naming those that a record has.
+    """
+    taken = []
+    for record_id in ids:
+        try:
+            running.gallery.get(record_id)
+        except UnknownRecord:
+            continue
+        taken.append(record_id)
+    if taken:
+        raise DuplicateRecord(taken)

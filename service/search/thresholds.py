@@ -1,0 +1,177 @@
+"""Which results are matches: least score, least probability, calibrated false-accept rate.
+
+The rate's threshold is a cosine of its own for each representation, so whether a pair reaches it is
+decided pair by pair. A condition that the bundle's calibration says nothing about is neither met
+nor failed: the verdict is None, and nothing is left out because of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.gallery.gallery import Match
+from vreid.calibration import Calibration
+from vreid.policy import NOT_SCORED, possible_keys, representation_key, representations
+from vreid.scoring import EXCLUDED_KEY, ResolvedPolicy
+
+# Keys below a bound by no more than this may be its rounding.
+_ROUNDING = 1e-9
+_HALVINGS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What a match has to reach; None is no condition, and at least one is there.
+
+    `cuts` says whether results that do not are left out.
+    """
+
+    min_score: float | None
+    min_probability: float | None
+    false_accept_rate: float | None
+    cuts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judges the results of one query.
+
+    Attributes:
+        thresholds: what they have to reach.
+        query_mask: which modalities the query has, (3,).
+        policy: that the pairs are scored by.
+        calibration: the bundle's.
+    """
+
+    thresholds: Thresholds
+    query_mask: NDArray[np.bool_]
+    policy: ResolvedPolicy
+    calibration: Calibration | None
+
+    def verdict(self, match: Match) -> bool | None:
+        """Whether a result reaches every threshold; None where that cannot be said."""
+        asked = self.thresholds
+        verdicts: list[bool | None] = []
+        if asked.min_score is not None:
+            verdicts.append(match.score >= asked.min_score)
+        if asked.min_probability is not None:
+            known = match.probability
+            verdicts.append(None if known is None else known >= asked.min_probability)
+        if asked.false_accept_rate is not None:
+            needed = self.score_needed(self.key_of(match.record.mask))
+            verdicts.append(None if needed is None else match.score >= needed)
+        return all_of(verdicts)
+
+    def key_of(self, record_mask: NDArray[np.bool_]) -> str | None:
+        """Calibration key of the pair with a record of this mask (3,); None if not compared."""
+        code = int(representations(self.query_mask[None], record_mask[None], self.policy)[0, 0])
+        return representation_key(code, self.query_mask, record_mask)
+
+    def score_needed(self, key: str | None) -> float | None:
+        """The score from which on pairs of this key are accepted at the rate; None if unknown."""
+        rate = self.thresholds.false_accept_rate
+        if key is None or rate is None or self.calibration is None:
+            return None
+        return self.calibration.threshold(key, rate)
+
+    def pair_keys(self) -> list[str]:
+        """Calibration keys of the pairs that this query can be in."""
+        masks = _ALL_MASKS
+        codes = representations(self.query_mask[None], masks, self.policy)[0]
+        keys = [
+            representation_key(int(code), self.query_mask, mask)
+            for code, mask in zip(codes, masks, strict=True)
+            if code != NOT_SCORED
+        ]
+        return sorted({key for key in keys if key is not None})
+
+    def lowest_key(self) -> float:
+        """The ranking key below which no result has to be looked at, as all would be left out."""
+        if not self.thresholds.cuts:
+            return EXCLUDED_KEY
+        return min(map(self._lowest_key_of, self.pair_keys()), default=EXCLUDED_KEY)
+
+    def reason(self) -> str | None:
+        """Why some verdicts are None, and what to do; None where every pair can be judged."""
+        asked = self.thresholds
+        if asked.min_probability is not None and not self._has_probabilities():
+            return (
+                "min_probability needs a calibration that covers this policy, and the bundle has "
+                "none; export it with one, or use min_score"
+            )
+        rate = asked.false_accept_rate
+        if rate is None or all(self.score_needed(key) is not None for key in self.pair_keys()):
+            return None
+        if self.calibration is None:
+            return "the bundle has no calibration; export it with one, or use min_score"
+        known = sorted({rate for rates in self._known_rates() for rate in rates})
+        has = f"it has {', '.join(map(repr, known))}" if known else "it has none"
+        return (
+            f"the bundle's calibration has no threshold for the false-accept rate {rate!r} for "
+            f"every pair that this query can be in ({has}); use one of these, or min_score"
+        )
+
+    def _lowest_key_of(self, key: str) -> float:
+        """The lowest ranking key of a pair of this calibration key that is not left out."""
+        asked = self.thresholds
+        needed = -1.0
+        if asked.min_score is not None:
+            needed = max(needed, asked.min_score)
+        if asked.false_accept_rate is not None:
+            needed = max(needed, self.score_needed(key) or -1.0)
+        calibration = self.calibration
+        if calibration is not None and self._has_probabilities():
+            if self.policy == "shared":
+                needed = max(_probability(calibration, key, needed), asked.min_probability or 0.0)
+            elif asked.min_probability is not None:
+                needed = max(needed, _cosine_at(calibration, key, asked.min_probability))
+        return needed - _ROUNDING
+
+    def _has_probabilities(self) -> bool:
+        return self.calibration is not None and self.calibration.covers(possible_keys(self.policy))
+
+    def _known_rates(self) -> list[list[float]]:
+        """The rates with a threshold, of the table of each pair that this query can be in."""
+        if self.calibration is None:
+            return []
+        tables = [self.calibration.table(key) for key in self.pair_keys()]
+        return [list(table.thresholds) for table in tables if table is not None]
+
+
+def all_of(verdicts: list[bool | None]) -> bool | None:
+    """Whether all are true; False when one is false, else None when one is not known."""
+    if any(verdict is False for verdict in verdicts):
+        return False
+    return None if None in verdicts else True
+
+
+def any_of(verdicts: list[bool | None]) -> bool | None:
+    """Whether one is true; else None when one is not known, else False."""
+    if any(verdict is True for verdict in verdicts):
+        return True
+    return None if None in verdicts else False
+
+
+def _probability(calibration: Calibration, key: str, cosine: float) -> float:
+    probability = calibration.probability(key, cosine)
+    return EXCLUDED_KEY if probability is None else float(probability)
+
+
+def _cosine_at(calibration: Calibration, key: str, probability: float) -> float:
+    """The highest cosine found below which every pair of this key is less probable."""
+    low, high = -1.0, 1.0
+    if _probability(calibration, key, low) >= probability:
+        return low
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        if _probability(calibration, key, middle) >= probability:
+            high = middle
+        else:
+            low = middle
+    return low
+
+
+_ALL_MASKS = np.arange(1, 8)[:, None] >> np.arange(3) & 1 == 1
