@@ -1,52 +1,128 @@
-"""Which records a search or a listing may return.
+"""Which records a search, a listing or a deletion takes: the conditions, and who satisfies them.
 
-As JSON, every member optional (null is like leaving it out) and all of them required to hold:
+A `Filter` is a tree: its members must all hold, and `all_of`, `any_of` and `negated` hold further
+filters. `service.gallery.filter_json` reads and writes it as JSON. It is evaluated for all rows of
+columns at once by `rows`, and for one record by `matches`; both say the same.
 
-    {"camera": "2" or ["2", "3"], "identity": ..., "scene": ...,
-     "captured_at": {"from": "2024-05-01T00:00:00Z", "to": "2024-05-02T00:00:00Z"},
-     "attributes": {"colour": "red" or ["red", "white"]},
-     "exclude_camera": ..., "exclude_scene": ...}
-
-`from` is included and `to` is not, so that consecutive ranges neither overlap nor leave a gap. A
-record without a camera is not of camera 2, and it is not excluded with camera 2 either.
+A condition that asks for a value is not satisfied by a record without one: a record without a
+camera is not of camera 2, so it is not excluded with camera 2 either, and `negated` keeps it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import InvalidFilter
-from service.gallery.columns import NO_TIME, ColumnView, LabelName
-from service.gallery.record import AttributeValue, is_attribute_value
+from service.gallery.attribute_values import AttributeRows, Range, is_same
+from service.gallery.columns import NO_TIME, LabelName
+from service.gallery.record import AttributeValue
 from service.gallery.rows import microseconds
 
-MAX_VALUES = 1000
 
-_LABEL_MEMBERS = ("camera", "identity", "scene", "exclude_camera", "exclude_scene")
-_MEMBERS = (*_LABEL_MEMBERS, "captured_at", "attributes")
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """The record has a value, whatever it is; with `wanted` False, it has none."""
+
+    wanted: bool = True
+
+
+LabelCondition: TypeAlias = tuple[str, ...] | Exists
+"""One of these labels, or any or none."""
+
+AttributeCondition: TypeAlias = tuple[AttributeValue, ...] | Range | Exists
+"""One of these values, a value in a range, or any or none."""
+
+
+class FilterColumns(Protocol):
+    """What a filter asks of columns of N rows."""
+
+    @property
+    def size(self) -> int:
+        """N."""
+        ...
+
+    @property
+    def captured_at(self) -> NDArray[np.int64]:
+        """Microseconds since 1970 (N,), or NO_TIME."""
+        ...
+
+    @property
+    def attributes(self) -> AttributeRows:
+        """Attributes by name and value."""
+        ...
+
+    def with_label(self, name: LabelName, values: tuple[str, ...]) -> NDArray[np.bool_]:
+        """Which rows (N,) carry one of the labels."""
+        ...
+
+    def has_label(self, name: LabelName) -> NDArray[np.bool_]:
+        """Which rows (N,) carry any label of that name."""
+        ...
+
+
+class Labelled(Protocol):
+    """What a filter asks of one record: `Record`, `NewRecord` and `Labels` have it."""
+
+    @property
+    def identity(self) -> str | None:
+        """Which vehicle it is."""
+        ...
+
+    @property
+    def camera(self) -> str | None:
+        """Which camera saw it."""
+        ...
+
+    @property
+    def scene(self) -> str | None:
+        """Where it was seen."""
+        ...
+
+    @property
+    def captured_at(self) -> datetime | None:
+        """When it was seen, with a time zone."""
+        ...
+
+    @property
+    def attributes(self) -> Mapping[str, AttributeValue]:
+        """What else is known."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Conditions that must all hold; None and empty mean no condition.
+    """Conditions that must all hold; None, empty and False mean no condition.
 
-    `captured_from` (included) and `captured_to` (excluded) carry a time zone. `attributes` maps a
-    name to the values that are allowed.
+    `captured_from` (included) and `captured_to` (excluded) carry a time zone; `captured` asks
+    whether the time is known. `attributes` maps a name to what its value must be.
+
+    `exclude_same_camera` and `exclude_same_scene` leave out what comes from where the query comes
+    from; `relative_to` turns them into conditions on records.
+
+    Raises `InvalidFilter` for a time without a zone.
     """
 
-    camera: tuple[str, ...] | None = None
-    identity: tuple[str, ...] | None = None
-    scene: tuple[str, ...] | None = None
+    camera: LabelCondition | None = None
+    identity: LabelCondition | None = None
+    scene: LabelCondition | None = None
     captured_from: datetime | None = None
     captured_to: datetime | None = None
-    attributes: Mapping[str, tuple[AttributeValue, ...]] = field(default_factory=dict)
+    attributes: Mapping[str, AttributeCondition] = field(default_factory=dict)
     exclude_camera: tuple[str, ...] | None = None
     exclude_scene: tuple[str, ...] | None = None
+    exclude_identity: tuple[str, ...] | None = None
+    captured: Exists | None = None
+    exclude_same_camera: bool = False
+    exclude_same_scene: bool = False
+    all_of: tuple[Filter, ...] = ()
+    any_of: tuple[Filter, ...] = ()
+    negated: Filter | None = None
 
     def __post_init__(self) -> None:
         for time in (self.captured_from, self.captured_to):
@@ -58,99 +134,160 @@ class Filter:
 
     @classmethod
     def from_json(cls, document: object) -> Filter:
-        """Read a filter as the module describes it.
+        """Read a filter as `service.gallery.filter_json` describes it.
 
         Raises `InvalidFilter` naming the member that is unknown or has a value of the wrong kind.
         """
-        members = _object(document, "The filter")
-        _refuse_unknown(members, _MEMBERS, "The filter")
-        time_range = _object(_or_empty(members.get("captured_at")), "The filter's captured_at")
-        _refuse_unknown(time_range, ("from", "to"), "The filter's captured_at")
-        attributes = _object(_or_empty(members.get("attributes")), "The filter's attributes")
-        return cls(
-            **{name: _labels(name, members.get(name)) for name in _LABEL_MEMBERS},
-            captured_from=_time("from", time_range.get("from")),
-            captured_to=_time("to", time_range.get("to")),
-            attributes={
-                name: _values(name, value)
-                for name, value in attributes.items()
-                if value is not None
-            },
+        # That module makes filters, so it can only be imported when this one is complete.
+        from service.gallery.filter_json import read_filter
+
+        return read_filter(document)
+
+    @property
+    def compares_with_query(self) -> frozenset[LabelName]:
+        """Which labels of the query (camera, scene) the filter needs; see `relative_to`."""
+        own: set[LabelName] = set()
+        if self.exclude_same_camera:
+            own.add("camera")
+        if self.exclude_same_scene:
+            own.add("scene")
+        return frozenset(own.union(*(part.compares_with_query for part in self.parts())))
+
+    def relative_to(self, cameras: Sequence[str], scenes: Sequence[str]) -> Filter:
+        """The filter for a query from these cameras and scenes; none given means not known.
+
+        What is not known is the same as nothing, so then no record is left out for it.
+        """
+        return replace(
+            self,
+            exclude_camera=_with(self.exclude_camera, cameras, self.exclude_same_camera),
+            exclude_scene=_with(self.exclude_scene, scenes, self.exclude_same_scene),
+            exclude_same_camera=False,
+            exclude_same_scene=False,
+            all_of=tuple(part.relative_to(cameras, scenes) for part in self.all_of),
+            any_of=tuple(part.relative_to(cameras, scenes) for part in self.any_of),
+            negated=None if self.negated is None else self.negated.relative_to(cameras, scenes),
         )
 
-    def rows(self, columns: ColumnView) -> NDArray[np.bool_]:
-        """Which rows (N,) of the columns satisfy every condition."""
+    def refuse_query(self) -> None:
+        """Raise `InvalidFilter` when the filter compares with a query; see `relative_to`."""
+        for name in sorted(self.compares_with_query):
+            raise InvalidFilter(
+                f"The filter's exclude_same_{name} compares with the {name} of a query, and there "
+                f"is none here; use exclude_{name} with its name."
+            )
+
+    def rows(self, columns: FilterColumns) -> NDArray[np.bool_]:
+        """Which rows (N,) of the columns satisfy the filter; a fresh array.
+
+        Raises `InvalidFilter` when it compares with a query and `relative_to` was not called.
+        """
+        self.refuse_query()
         kept = np.ones(columns.size, dtype=np.bool_)
-        labels: tuple[tuple[LabelName, tuple[str, ...] | None, tuple[str, ...] | None], ...] = (
-            ("camera", self.camera, self.exclude_camera),
-            ("identity", self.identity, None),
-            ("scene", self.scene, self.exclude_scene),
-        )
-        for name, wanted, unwanted in labels:
-            if wanted is not None:
-                kept &= columns.with_label(name, wanted)
+        for label, wanted, unwanted in self.labels():
+            if isinstance(wanted, Exists):
+                kept &= columns.has_label(label) == wanted.wanted
+            elif wanted is not None:
+                kept &= columns.with_label(label, wanted)
             if unwanted is not None:
-                kept &= ~columns.with_label(name, unwanted)
+                kept &= ~columns.with_label(label, unwanted)
+        if self.captured is not None:
+            kept &= (columns.captured_at != NO_TIME) == self.captured.wanted
         if self.captured_from is not None or self.captured_to is not None:
             kept &= columns.captured_at != NO_TIME
         if self.captured_from is not None:
             kept &= columns.captured_at >= microseconds(self.captured_from)
         if self.captured_to is not None:
             kept &= columns.captured_at < microseconds(self.captured_to)
-        for attribute, values in self.attributes.items():
-            allowed = np.zeros(columns.size, dtype=np.bool_)
-            for value in values:
-                allowed |= columns.with_attribute(attribute, value)
-            kept &= allowed
+        for name, condition in self.attributes.items():
+            kept &= _attribute_rows(columns.attributes, name, condition)
+        for part in self.all_of:
+            kept &= part.rows(columns)
+        if self.any_of:
+            some = np.zeros(columns.size, dtype=np.bool_)
+            for part in self.any_of:
+                some |= part.rows(columns)
+            kept &= some
+        if self.negated is not None:
+            kept &= ~self.negated.rows(columns)
         return kept
 
+    def matches(self, record: Labelled) -> bool:
+        """Whether one record satisfies the filter.
 
-def _or_empty(value: object) -> object:
-    return {} if value is None else value
-
-
-def _object(value: object, name: str) -> Mapping[str, object]:
-    if not isinstance(value, Mapping):
-        raise InvalidFilter(f'{name} must be a JSON object, as in {{"camera": "2"}}.')
-    return value
-
-
-def _refuse_unknown(members: Mapping[str, object], known: tuple[str, ...], name: str) -> None:
-    for member in members:
-        if member not in known:
-            raise InvalidFilter(f"{name} has no member {member!r}; use {', '.join(known)}.")
-
-
-def _labels(name: str, value: object) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    values = value if isinstance(value, list | tuple) else [value]
-    labels = tuple(each for each in values if isinstance(each, str))
-    if len(labels) != len(values) or not 0 < len(labels) <= MAX_VALUES:
-        raise InvalidFilter(
-            f"The filter's {name} must be a text or a list of 1 to {MAX_VALUES} texts."
+        Raises `InvalidFilter` when it compares with a query and `relative_to` was not called.
+        """
+        self.refuse_query()
+        return (
+            all(
+                _label_matches(getattr(record, label), wanted, unwanted)
+                for label, wanted, unwanted in self.labels()
+            )
+            and self._time_matches(record.captured_at)
+            and all(
+                _attribute_matches(record.attributes.get(name), condition)
+                for name, condition in self.attributes.items()
+            )
+            and all(part.matches(record) for part in self.all_of)
+            and (not self.any_of or any(part.matches(record) for part in self.any_of))
+            and (self.negated is None or not self.negated.matches(record))
         )
-    return labels
 
-
-def _values(name: str, value: object) -> tuple[AttributeValue, ...]:
-    values = value if isinstance(value, list | tuple) else [value]
-    if not 0 < len(values) <= MAX_VALUES or not all(map(is_attribute_value, values)):
-        raise InvalidFilter(
-            f"The filter's attribute {name!r} must be a text, a number, a boolean, "
-            f"or a list of 1 to {MAX_VALUES} of them."
+    def labels(self) -> tuple[tuple[LabelName, LabelCondition | None, tuple[str, ...] | None], ...]:
+        """Each label's name, which ones are wanted, and which ones are not."""
+        return (
+            ("camera", self.camera, self.exclude_camera),
+            ("identity", self.identity, self.exclude_identity),
+            ("scene", self.scene, self.exclude_scene),
         )
-    return tuple(values)
+
+    def parts(self) -> Iterator[Filter]:
+        """The filters directly in this one."""
+        yield from self.all_of
+        yield from self.any_of
+        if self.negated is not None:
+            yield self.negated
+
+    def _time_matches(self, time: datetime | None) -> bool:
+        if self.captured is not None and (time is not None) != self.captured.wanted:
+            return False
+        if self.captured_from is not None and (time is None or time < self.captured_from):
+            return False
+        return self.captured_to is None or (time is not None and time < self.captured_to)
 
 
-def _time(name: str, value: object) -> datetime | None:
+def _with(
+    labels: tuple[str, ...] | None, more: Sequence[str], compares: bool
+) -> tuple[str, ...] | None:
+    return (*(labels or ()), *more) if compares and more else labels
+
+
+def _attribute_rows(
+    attributes: AttributeRows, name: str, condition: AttributeCondition
+) -> NDArray[np.bool_]:
+    if isinstance(condition, Exists):
+        present = attributes.present(name)
+        return present if condition.wanted else ~present
+    if isinstance(condition, Range):
+        return attributes.between(name, condition)
+    return attributes.equal(name, condition)
+
+
+def _label_matches(
+    label: str | None, wanted: LabelCondition | None, unwanted: tuple[str, ...] | None
+) -> bool:
+    if unwanted is not None and label in unwanted:
+        return False
+    if isinstance(wanted, Exists):
+        return (label is not None) == wanted.wanted
+    return wanted is None or label in wanted
+
+
+def _attribute_matches(value: AttributeValue | None, condition: AttributeCondition) -> bool:
+    if isinstance(condition, Exists):
+        return (value is not None) == condition.wanted
     if value is None:
-        return None
-    try:
-        if not isinstance(value, str):
-            raise ValueError
-        return datetime.fromisoformat(value)
-    except ValueError:
-        raise InvalidFilter(
-            f"The filter's captured_at.{name} must be a time such as 2024-05-01T12:30:00Z."
-        ) from None
+        return False
+    if isinstance(condition, Range):
+        return condition.contains(value)
+    return any(is_same(value, each) for each in condition)

@@ -1,0 +1,53 @@
+"""The command `vreid gallery delete`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from service.gallery.filter import Filter
+from service.gallery.filter_option import FilterOption
+from service.gallery.matching import delete_matches, stored_matches
+from service.gallery.opened import opened
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.argument("ids", nargs=-1)
+@click.option(
+    "--filter",
+    "conditions",
+    type=FilterOption(deletes=True),
+    help='Instead of IDS: the records that pass this filter, such as {"camera": "gate"}.',
+)
+@click.option("--dry-run", is_flag=True, help="With --filter: say how many, delete nothing.")
+def delete(directory: Path, ids: tuple[str, ...], conditions: Filter | None, dry_run: bool) -> None:
+    """Delete the records of DIRECTORY with these IDS, with their features and images.
+
+    With --filter, the records that pass a filter are deleted, a few hundred at a time, so others
+    write in between.
+    """
+    if conditions is None:
+        if not ids or dry_run:
+            raise click.UsageError("Give IDS, or --filter with or without --dry-run.")
+        _delete_ids(directory, ids)
+        return
+    if ids:
+        raise click.UsageError("Give IDS or --filter, not both.")
+    with opened(directory) as store:
+        if dry_run:
+            click.echo(f"{sum(map(len, stored_matches(store, conditions)))} would be deleted")
+        else:
+            click.echo(f"{delete_matches(store, conditions)} deleted")
+
+
+def _delete_ids(directory: Path, ids: tuple[str, ...]) -> None:
+    wanted = list(dict.fromkeys(ids))
+    with opened(directory) as store:
+        deleted = store.delete(wanted)
+    click.echo(f"{deleted} deleted")
+    if deleted < len(wanted):
+        click.echo(f"{len(wanted) - deleted} ids were not in the gallery", err=True)
+        sys.exit(1)

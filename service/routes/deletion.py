@@ -1,0 +1,45 @@
+"""`DELETE /gallery`: delete the records that pass a filter."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.answers import DeletedRecords
+from service.filter_input import FilterText
+from service.gallery.filter_text import parse_deletion
+from service.openapi import problems_of
+from service.routes.dependencies import RunningService
+
+router = APIRouter(prefix="/gallery", tags=["gallery"])
+
+
+class DeletionParameters(BaseModel):
+    """Which records are to be deleted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    filter: FilterText = Field(description="the records to delete: a filter as JSON text")
+    dry_run: bool = Field(default=False, description="only count them")
+
+
+@router.delete(
+    "", summary="Delete the records that pass a filter", responses=problems_of(422, 503, 507)
+)
+async def delete_matching(
+    running: RunningService, parameters: Annotated[DeletionParameters, Query()]
+) -> DeletedRecords:
+    """Delete them with their features and pictures, a few hundred at a time.
+
+    The answer comes when all are deleted; others write in between, and what is enrolled meanwhile
+    stays. When the call fails half-way, send it again.
+    """
+    conditions = parse_deletion(parameters.filter)
+    if parameters.dry_run:
+        matched = await running.workers.run(running.gallery.count_matching, conditions)
+        return DeletedRecords(matched=matched, deleted=0)
+    with running.workers.admit_write():
+        deleted = await running.workers.write(running.gallery.delete_matching, conditions)
+    return DeletedRecords(matched=deleted, deleted=deleted)

@@ -1,0 +1,84 @@
+"""`GET /gallery` and `DELETE /gallery` with a filter."""
+
+import json
+
+import httpx
+import numpy as np
+import pytest
+
+from service.running import Running
+from tests.service.gallery.builders import new_record, random_features
+from tests.service.problem_checks import assert_problem
+
+WHITE = json.dumps({"attributes": {"colour": "white"}, "captured_at": {"exists": False}})
+
+
+@pytest.fixture
+def client(service: tuple[httpx.Client, Running]) -> httpx.Client:
+    """A client of a service with five records; the second and the fourth are white."""
+    http, running = service
+    size = running.bundle.manifest.feature_size
+    running.gallery.add_all(
+        [
+            new_record(
+                features=random_features(np.random.default_rng(number), size),
+                id=str(number),
+                camera="gate",
+                attributes={"colour": "red" if number % 2 else "white"},
+            )
+            for number in range(1, 6)
+        ]
+    )
+    return http
+
+
+def listed(client: httpx.Client, **parameters: str) -> list[str]:
+    return [each["id"] for each in client.get("/gallery", params=parameters).json()["records"]]
+
+
+def test_a_page_holds_the_records_that_pass(client: httpx.Client) -> None:
+    assert listed(client, filter=WHITE) == ["2", "4"]
+    first = client.get("/gallery", params={"filter": WHITE, "limit": "1"}).json()
+    assert [each["id"] for each in first["records"]] == ["2"]
+    assert listed(client, filter=WHITE, limit="1", cursor=first["next_cursor"]) == ["4"]
+
+
+def test_a_dry_run_counts_and_deletes_nothing(client: httpx.Client) -> None:
+    told = client.delete("/gallery", params={"filter": WHITE, "dry_run": "true"})
+    assert (told.status_code, told.json()) == (200, {"matched": 2, "deleted": 0})
+    assert listed(client) == ["1", "2", "3", "4", "5"]
+
+
+def test_the_records_that_pass_are_deleted_and_no_others(client: httpx.Client) -> None:
+    told = client.delete("/gallery", params={"filter": WHITE})
+    assert (told.status_code, told.json()) == (200, {"matched": 2, "deleted": 2})
+    assert listed(client) == ["1", "3", "5"]
+    assert client.get("/gallery/2").status_code == 404
+    again = client.delete("/gallery", params={"filter": WHITE})
+    assert (again.status_code, again.json()) == (200, {"matched": 0, "deleted": 0})
+
+
+@pytest.mark.parametrize(
+    ("parameters", "kind"),
+    [
+        ({}, "invalid-request"),
+        ({"filter": "{}"}, "invalid-filter"),
+        ({"filter": '{"camera": null}'}, "invalid-filter"),
+        ({"filter": "camera=gate"}, "invalid-filter"),
+        ({"filter": '{"exclude_same_camera": true}'}, "invalid-filter"),
+        ({"filter": '{"camera": "gate"}', "dry-run": "true"}, "invalid-request"),
+        ({"camera": "gate"}, "invalid-request"),
+    ],
+)
+def test_a_deletion_that_does_not_say_what_to_delete_deletes_nothing(
+    client: httpx.Client, parameters: dict[str, str], kind: str
+) -> None:
+    assert_problem(client.delete("/gallery", params=parameters), 422, kind)
+    assert len(listed(client)) == 5
+
+
+@pytest.mark.parametrize("text", ['{"colour": "white"}', "[]", '{"exclude_same_scene": true}'])
+def test_a_page_is_refused_with_a_filter_that_says_something_else(
+    client: httpx.Client, text: str
+) -> None:
+    assert_problem(client.get("/gallery", params={"filter": text}), 422, "invalid-filter")
