@@ -8,12 +8,19 @@ from pathlib import Path
 
 import click
 
+from service.exit_status import INTERRUPTED
 from service.indexing.job import DEFAULT_BATCH_SIZE, IndexingSummary, index_source
+from service.indexing.sharding import Shard, parse_shard
 from service.indexing.source import remarks
 from vreid.bundle import Bundle
 from vreid.engines import ENGINES
 
-INTERRUPTED = 130
+
+def _shard(context: click.Context, parameter: click.Parameter, value: str | None) -> Shard | None:
+    try:
+        return None if value is None else parse_shard(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, parameter) from error
 
 
 @click.command()
@@ -30,7 +37,7 @@ INTERRUPTED = 130
     "gallery_directory",
     required=True,
     type=click.Path(path_type=Path),
-    help="The gallery's directory; made when it does not exist.",
+    help="The gallery's directory, or milvus://host:19530/name; made when it does not exist.",
 )
 @click.option("--json", "as_json", is_flag=True, help="End stdout with one JSON object.")
 @click.option(
@@ -59,6 +66,19 @@ INTERRUPTED = 130
     "sample's identity, camera, scene, captured_at and attributes (also where they are empty) "
     "instead of making a second record. Works for records that this version stored.",
 )
+@click.option(
+    "--keep-crops",
+    is_flag=True,
+    help="Keep the encoded images in the gallery too, so that `vreid reindex` can embed them with "
+    "another model when the files are gone; the gallery grows by their size.",
+)
+@click.option(
+    "--shard",
+    callback=_shard,
+    metavar="I/N",
+    help="Index part I of N only (1/4, 2/4, ...): the parts may be indexed at the same time by "
+    "several processes, into one gallery, or by several machines, into one each.",
+)
 @click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True)
 def index(
     source: Path,
@@ -69,9 +89,11 @@ def index(
     rejects: Path | None,
     identity_from: str,
     update: bool,
+    keep_crops: bool,
+    shard: Shard | None,
     engine: str,
 ) -> None:
-    """Index SOURCE: a manifest (.csv, .jsonl), a data set in a known layout, or a folder.
+    """Index SOURCE: a manifest (.csv, .jsonl, .parquet), a data set in a known layout, or a folder.
 
     \b
     A folder of pictures is read by one of two rules:
@@ -101,6 +123,8 @@ def index(
             rejects=rejects,
             identity_from_folder=identity_from == "folder",
             update=update,
+            keep_crops=keep_crops,
+            shard=shard,
         )
     except KeyboardInterrupt:
         click.echo(

@@ -2,7 +2,8 @@
 
     items --threads--> prepared --batches--> embedded --one transaction a batch--> stored
 
-At most a few batches are in memory whatever the size of the source. A batch is durable when it is
+At most a few batches are in memory whatever the size of the source, and what `read_source` needs.
+A batch is durable when it is
 counted; a job that is ended between two batches loses nothing, and running it again skips what is
 there by content hash. The service may have the same gallery open meanwhile.
 """
@@ -23,11 +24,14 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from service.errors import DuplicateRecord, IndexingError, InvalidRecord
+from service.gallery.address import MilvusAddress
+from service.gallery.opening import open_records, place_of
+from service.gallery.protocol import RecordStore
 from service.gallery.record import NewRecord, Record
-from service.gallery.store import GalleryStore
 from service.indexing.preparation import Outcome, Prepared, Rejected, Skipped, prepare
 from service.indexing.rejects import RejectsFile
 from service.indexing.relabelling import relabel
+from service.indexing.sharding import Shard
 from service.indexing.source import SourceItem, path_below, read_source
 from vreid.bundle import Bundle
 from vreid.decoding import DEFAULT_LIMITS, ImageLimits
@@ -72,20 +76,23 @@ class IndexingSummary:
 def index_source(
     source: Path,
     bundle: Bundle,
-    gallery_directory: Path,
+    gallery_directory: Path | str | MilvusAddress,
     *,
     engine: str = "auto",
     batch_size: int = DEFAULT_BATCH_SIZE,
     rejects: Path | None = None,
     identity_from_folder: bool = False,
     update: bool = False,
+    keep_crops: bool = False,
+    shard: Shard | None = None,
     limits: ImageLimits = DEFAULT_LIMITS,
     show_progress: bool = True,
 ) -> IndexingSummary:
     """Index every sample of a source that the gallery does not have yet.
 
     With `update`, a sample whose images the gallery has under other labels makes no second record:
-    the record gets the sample's labels.
+    the record gets the sample's labels. With `keep_crops`, records hold their encoded images too.
+    With a `shard`, only that part of the source is indexed.
 
     Raises `IndexingError` for a source that is not there, empty or unsupported,
     `FingerprintMismatch` for a gallery of another model, `GalleryError` when records cannot be
@@ -94,14 +101,19 @@ def index_source(
     if batch_size < 1:
         raise IndexingError(f"The batch size {batch_size} is too small; give at least 1.")
     started = time.monotonic()
+
+    def items() -> Iterator[SourceItem]:
+        found = read_source(source, identity_from_folder=identity_from_folder)
+        return found if shard is None else shard.of(found, source)
+
     # A pass without opening images: a source that cannot be read fails before anything is stored.
-    total = sum(1 for _ in read_source(source, identity_from_folder=identity_from_folder))
-    if total == 0:
+    total = sum(1 for _ in items())
+    # Of a small source a shard may be empty, which is no mistake.
+    if total == 0 and shard is None:
         raise IndexingError(f"{source} holds no images; name the folder or manifest that does.")
-    items = read_source(source, identity_from_folder=identity_from_folder)
     manifest = bundle.manifest
-    store = GalleryStore.open(gallery_directory, bundle.fingerprint, manifest.feature_size)
-    rejected = RejectsFile(rejects or _default_rejects(gallery_directory))
+    store = open_records(gallery_directory, bundle)
+    rejected = RejectsFile(rejects or _default_rejects(place_of(gallery_directory)))
     threads = ThreadPoolExecutor(usable_processors(), thread_name_prefix="prepare")
     progress = tqdm(
         total=total, unit="sample", desc="indexing", disable=None if show_progress else True
@@ -118,9 +130,10 @@ def index_source(
                 limits,
                 lambda content_hash: bool(store.known_content([content_hash])),
                 store.ids_with_images if update else lambda images_hash: (),
+                keep_crops,
             )
 
-        for outcomes in _in_batches(items, prepare_item, batch_size, threads):
+        for outcomes in _in_batches(items(), prepare_item, batch_size, threads):
             prepared = [each for each in outcomes if isinstance(each, Prepared)]
             records, unfit = _embedded(prepared, opened, manifest.feature_size, source)
             added, known, taken = _stored(records, store)
@@ -203,11 +216,12 @@ def _record(
             if (file := file_of(image)) is not None
         },
         thumbnails=prepared.thumbnails,
+        crops=prepared.crops,
     )
 
 
 def _stored(
-    records: Sequence[tuple[str, NewRecord]], store: GalleryStore
+    records: Sequence[tuple[str, NewRecord]], store: RecordStore
 ) -> tuple[list[Record], int, list[Rejected]]:
     """Store a batch: the records that are new, how many were known, and those whose id is taken."""
     remaining, rejected = _first_of_each_id(records)
@@ -242,6 +256,8 @@ def _id_taken(label: str, record: NewRecord) -> Rejected:
     return Rejected(label, str(DuplicateRecord([str(record.id)])))
 
 
-def _default_rejects(gallery_directory: Path) -> Path:
+def _default_rejects(gallery: Path | MilvusAddress) -> Path:
+    """In the gallery's directory; a gallery in Milvus has none, so in the present one."""
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    return gallery_directory / f"rejects-{now}.jsonl"
+    directory = gallery if isinstance(gallery, Path) else Path()
+    return directory / f"rejects-{now}.jsonl"

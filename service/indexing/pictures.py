@@ -5,13 +5,16 @@ one sample; or pictures lie anywhere below it, and `NAME_rgb`, `NAME_nir`, `NAME
 are one sample. A picture without such an ending is RGB. A second picture of the same name in
 another format is a sample of its own, named with its ending. Beside modality folders no picture is
 a sample: there is nothing to tell its modality or its partners by.
+
+Directories are read one after the other: no more names are in memory than one of them has (and its
+namesakes in the other modality folders).
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from service.errors import SourceUnsupported
@@ -44,7 +47,7 @@ def modality_folders(folder: Path) -> dict[Modality, Path]:
 
 
 def read_samples(folder: Path, *, identity_from_folder: bool = False) -> Iterator[Sample]:
-    """Every sample below the folder, sorted by path; no picture is opened.
+    """Every sample below the folder, in a fixed order; no picture is opened.
 
     `name` is the path below the folder. With `identity_from_folder`, the identity is the name of
     the folder in which the picture lies.
@@ -84,16 +87,34 @@ def doubtful_rgb(folder: Path) -> Iterator[Path]:
 
 
 def _by_folder(folders: dict[Modality, Path]) -> Iterator[tuple[Path, dict[Modality, Path]]]:
+    """The samples of one path below the modality folders after the other."""
+    return _below(folders, Path())
+
+
+def _below(
+    folders: Mapping[Modality, Path], path: Path
+) -> Iterator[tuple[Path, dict[Modality, Path]]]:
+    names: set[str] = set()
     images: dict[Path, dict[Modality, Path]] = {}
     for modality, root in folders.items():
-        for directory, pictures in _pictures_below(root):
-            for picture in pictures:
-                path = directory / picture
-                name = path.relative_to(root).with_suffix("")
-                if modality in images.get(name, {}):
-                    name = path.relative_to(root)
-                images.setdefault(name, {})[modality] = path
+        below, pictures = _listed(root / path)
+        names.update(below)
+        for picture in pictures:
+            name = (path / picture).with_suffix("")
+            if modality in images.get(name, {}):
+                name = path / picture
+            images.setdefault(name, {})[modality] = root / path / picture
     yield from sorted(images.items())
+    for folder in sorted(names):
+        yield from _below(folders, path / folder)
+
+
+def _listed(directory: Path) -> tuple[list[str], list[str]]:
+    """Names of the folders and of the pictures in a directory; none where there is no such one."""
+    _, below, files = next(os.walk(directory), ("", [], []))
+    # As os.walk does by itself: a link may lead back to a folder above.
+    walked = (name for name in below if not (directory / name).is_symlink())
+    return _seen_folders(walked), _seen_pictures(files)
 
 
 def _by_ending(folder: Path) -> Iterator[tuple[Path, dict[Modality, Path]]]:
@@ -118,12 +139,17 @@ def _split_ending(path: Path) -> tuple[Path, Modality]:
 
 def _pictures_below(folder: Path) -> Iterator[tuple[Path, list[str]]]:
     for directory, below, files in os.walk(folder):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        yield (
-            Path(directory),
-            sorted(
-                name
-                for name in files
-                if not name.startswith(".") and Path(name).suffix.lower() in PICTURE_SUFFIXES
-            ),
-        )
+        below[:] = _seen_folders(below)
+        yield Path(directory), _seen_pictures(files)
+
+
+def _seen_folders(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if not name.startswith("."))
+
+
+def _seen_pictures(names: Iterable[str]) -> list[str]:
+    return sorted(
+        name
+        for name in names
+        if not name.startswith(".") and Path(name).suffix.lower() in PICTURE_SUFFIXES
+    )

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from service.errors import GalleryError
 from service.indexing.source import SourceItem
@@ -26,7 +28,10 @@ from vreid.sample import Sample
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A sample ready to be embedded; `inputs` are (3, H, W) float32."""
+    """A sample ready to be embedded; `inputs` are (3, H, W) float32.
+
+    `crops` are its encoded images where they are to be kept; a tile is a PNG file of its own.
+    """
 
     label: str
     sample: Sample
@@ -35,6 +40,7 @@ class Prepared:
     images_hash: str
     inputs: Mapping[Modality, NDArray[np.float32]]
     thumbnails: Mapping[Modality, bytes]
+    crops: Mapping[Modality, bytes] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +78,19 @@ def prepare(
     limits: ImageLimits,
     is_known: Callable[[str], bool],
     ids_with_images: Callable[[str], Sequence[str]] = lambda images_hash: (),
+    keep_crops: bool = False,
 ) -> Outcome:
     """Read, hash, decode and preprocess one sample.
 
     `is_known` tells whether a record has the content hash; `ids_with_images` which records have
-    the images, where labels are to be updated.
+    the images, where labels are to be updated; `keep_crops` asks for the encoded images too.
 
     A sample with one bad image is rejected as a whole: a record with fewer modalities than its
     source would be found less well without anybody knowing. What goes wrong with one sample never
     ends the job; what goes wrong with the gallery, a `GalleryError`, does.
     """
     try:
-        return _outcome(item, preprocessing, limits, is_known, ids_with_images)
+        return _outcome(item, preprocessing, limits, is_known, ids_with_images, keep_crops)
     except GalleryError:
         raise
     except Exception as error:
@@ -99,6 +106,7 @@ def _outcome(
     limits: ImageLimits,
     is_known: Callable[[str], bool],
     ids_with_images: Callable[[str], Sequence[str]],
+    keep_crops: bool,
 ) -> Outcome:
     if item.sample is None:
         return Rejected(item.label, item.problem or "it has no sample")
@@ -121,7 +129,7 @@ def _outcome(
         )
     if same:
         return Relabelled(item.label, item.sample, same[0], content_hash)
-    inputs, thumbnails = {}, {}
+    inputs, thumbnails, crops = {}, {}, {}
     wholes: dict[Path, Pixels] = {}
     for modality, source in item.sample.images.items():
         try:
@@ -130,7 +138,18 @@ def _outcome(
             thumbnails[modality] = make_thumbnail(pixels, modality, preprocessing)
         except VreidError as error:
             return Rejected(item.label, str(error), modality)
-    return Prepared(item.label, item.sample, item.id, content_hash, images_hash, inputs, thumbnails)
+        if keep_crops:
+            is_tile = isinstance(source, Tile)
+            crops[modality] = _as_png(pixels) if is_tile else contents[modality]
+    return Prepared(
+        item.label, item.sample, item.id, content_hash, images_hash, inputs, thumbnails, crops
+    )
+
+
+def _as_png(pixels: Pixels) -> bytes:
+    encoded = BytesIO()
+    Image.fromarray(pixels).save(encoded, "PNG")
+    return encoded.getvalue()
 
 
 def _decoded(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
@@ -24,12 +25,17 @@ class RejectsFile:
         return self._path if self.count else None
 
     def write(self, rejected: Rejected) -> None:
+        """Add a sample. Raises `IndexingError` when the file cannot be written."""
+        self.write_line(
+            {
+                "source": rejected.label,
+                "modality": None if rejected.modality is None else str(rejected.modality),
+                "reason": rejected.reason,
+            }
+        )
+
+    def write_line(self, line: Mapping[str, object]) -> None:
         """Add a line. Raises `IndexingError` when the file cannot be written."""
-        line = {
-            "source": rejected.label,
-            "modality": None if rejected.modality is None else str(rejected.modality),
-            "reason": rejected.reason,
-        }
         try:
             if self._stream is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from service.errors import InvalidRecord, UnknownRecord
+from service.gallery.protocol import RecordStore
 from service.gallery.record import Labels
-from service.gallery.store import GalleryStore
 from service.indexing.preparation import Outcome, Rejected, Relabelled
 
 
-def relabel(outcomes: Iterable[Outcome], store: GalleryStore) -> tuple[int, list[Rejected]]:
+def relabel(outcomes: Iterable[Outcome], store: RecordStore) -> tuple[int, list[Rejected]]:
     """Update the records of samples with other labels; return how many, and those that failed."""
     updated, rejected = 0, []
     for each in outcomes:

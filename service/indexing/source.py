@@ -1,7 +1,8 @@
 """What `vreid index` can read: a manifest file, a public data set's layout, or a folder.
 
 FILE.csv, FILE.jsonl                 one sample a row (vreid.layouts.sample_list)
-folder with manifest.csv or .jsonl   that manifest
+FILE.parquet                         the same (service.indexing.parquet_manifest)
+folder with manifest.csv, .jsonl or .parquet   that manifest
 a public data set                    its gallery; name another of its folders for others
 a folder arranged as one of theirs   every sample below it (vreid.layouts.archive_tree)
 any other folder                     its pictures (service.indexing.pictures)
@@ -13,15 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
+from service import parquet
 from service.errors import SourceNotFound, SourceUnsupported
-from service.indexing import pictures
+from service.indexing import parquet_manifest, pictures
 from vreid.errors import VreidError
 from vreid.layouts import sample_list
 from vreid.layouts.archive_tree import archive_tree_at
 from vreid.sample import Sample
+
+MANIFEST_SUFFIXES = (*sample_list.SUFFIXES, parquet.SUFFIX)
 
 # Pictures that a remark names; the rest are counted.
 _SHOWN = 3
@@ -43,8 +47,12 @@ class SourceItem:
 def read_source(source: Path, *, identity_from_folder: bool = False) -> Iterator[SourceItem]:
     """Every sample of a source, in a fixed order, without opening an image.
 
-    Raises `SourceNotFound`, `SourceUnsupported`, or `vreid.errors.DatasetError` for a manifest that
-    cannot be read at all. A single bad row is an item with a `problem`.
+    Read as it is asked for: in memory are no more rows than a part of a manifest, or no more names
+    than a directory has.
+
+    Raises `SourceNotFound`, `SourceUnsupported`, `ParquetUnavailable`, or
+    `vreid.errors.DatasetError` for a manifest that cannot be read at all. A single bad row is an
+    item with a `problem`.
     """
     if not source.exists():
         raise SourceNotFound(f"{source} does not exist; name a folder or a manifest file.")
@@ -74,13 +82,15 @@ def remarks(source: Path) -> list[str]:
             f"indexing {tree.folder}, the gallery of {tree.set_name} at {source}; "
             "name another of its folders for others"
         ]
-    doubtful = [path_below(source, path) for path in pictures.doubtful_rgb(source)]
-    if not doubtful:
+    doubtful = pictures.doubtful_rgb(source)
+    first = [path_below(source, path) for path in islice(doubtful, _SHOWN)]
+    if not first:
         return []
-    shown = ", ".join(doubtful[:_SHOWN]) + (", ..." if len(doubtful) > _SHOWN else "")
+    count = len(first) + sum(1 for _ in doubtful)
+    shown = ", ".join(first) + (", ..." if count > len(first) else "")
     return [
         f"warning: taken as RGB, though the name speaks of infrared: {shown} "
-        f"({len(doubtful)} in all); {pictures.NAMING_RULE}"
+        f"({count} in all); {pictures.NAMING_RULE}"
     ]
 
 
@@ -96,7 +106,7 @@ def path_below(source: Path, image: Path) -> str:
 
 
 def _manifest_in(folder: Path) -> Path | None:
-    candidates = (folder / f"manifest{suffix}" for suffix in sample_list.SUFFIXES)
+    candidates = (folder / f"manifest{suffix}" for suffix in MANIFEST_SUFFIXES)
     return next((each for each in candidates if each.is_file()), None)
 
 
@@ -115,21 +125,18 @@ def _items(samples: Iterator[Sample]) -> Iterator[SourceItem]:
 
 
 def _from_manifest(manifest: Path) -> Iterator[SourceItem]:
-    if manifest.suffix.lower() == ".parquet":
-        raise SourceUnsupported(
-            f"{manifest} is a Parquet file, which this version cannot read; save it as CSV or "
-            "JSONL."
-        )
-    if manifest.suffix.lower() not in sample_list.SUFFIXES:
+    if manifest.suffix.lower() not in MANIFEST_SUFFIXES:
         raise SourceUnsupported(
             f"{manifest} is no manifest; name a folder or a file with the suffix "
-            f"{' or '.join(sample_list.SUFFIXES)}."
+            f"{' or '.join(MANIFEST_SUFFIXES)}."
         )
     return _manifest_items(manifest)
 
 
 def _manifest_items(manifest: Path) -> Iterator[SourceItem]:
-    for row in sample_list.read_rows(manifest):
+    is_parquet = manifest.suffix.lower() == parquet.SUFFIX
+    read_rows = parquet_manifest.read_rows if is_parquet else sample_list.read_rows
+    for row in read_rows(manifest):
         try:
             yield SourceItem(label=row.name, sample=row.sample(), id=row.id)
         except (VreidError, RecursionError) as error:

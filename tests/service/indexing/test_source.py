@@ -100,6 +100,12 @@ def test_a_second_picture_of_a_name_in_a_modality_folder_is_a_sample_of_its_own(
     assert items == {"1": {"rgb": "rgb/1.jpg", "nir": "nir/1.png"}, "1.png": {"rgb": "rgb/1.png"}}
 
 
+def test_a_link_back_to_a_folder_above_is_not_followed(tmp_path: Path) -> None:
+    touch(tmp_path / "rgb" / "x" / "1.jpg", tmp_path / "nir" / "x" / "1.jpg")
+    (tmp_path / "rgb" / "x" / "again").symlink_to(tmp_path / "rgb")
+    assert [item.label for item in read_source(tmp_path)] == ["x/1"]
+
+
 def test_two_folders_of_one_modality_are_refused(tmp_path: Path) -> None:
     touch(tmp_path / "RGB" / "1.jpg", tmp_path / "rgb" / "1.jpg")
     with pytest.raises(SourceUnsupported, match="RGB and rgb"):
@@ -216,7 +222,7 @@ def test_a_csv_row_with_too_many_cells_is_reported(tmp_path: Path) -> None:
         ("m.csv", b"", DatasetError, "rgb, nir, tir"),
         ("m.csv", b"rgb,rgb\na,b\n", DatasetError, "twice"),
         ("m.csv", b"rgb\n\xff\xfe\n", DatasetError, "UTF-8"),
-        ("m.parquet", b"PAR1", SourceUnsupported, "CSV or JSONL"),
+        ("m.parquet", b"PAR1", DatasetError, "whole Parquet file"),
         ("m.txt", b"a.jpg", SourceUnsupported, "suffix"),
     ],
 )

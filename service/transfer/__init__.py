@@ -1,0 +1,1 @@
+"""Records with their features as files: what `vreid gallery import` and `export` read and write."""
