@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import sqlite3
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ class BackupManifest:
     pictures: int
     last_sequence: int
     files: Mapping[str, Mapping[str, str | int]]
+    crops: int = 0
 
 
 def back_up(store: GalleryStore, directory: Path) -> BackupManifest:
@@ -53,6 +55,7 @@ def back_up(store: GalleryStore, directory: Path) -> BackupManifest:
         counts = {
             "records": _count(copy, "SELECT count(*) FROM record"),
             "pictures": _count(copy, "SELECT count(*) FROM picture"),
+            "crops": _count(copy, "SELECT count(*) FROM crop"),
             "last_sequence": last_sequence(copy),
         }
     manifest = BackupManifest(
@@ -100,10 +103,12 @@ def read_backup(backup: Path) -> BackupManifest:
 def restore(backup: Path, directory: Path) -> BackupManifest:
     """Make a gallery in a new or empty directory of a backup whose checksums are right.
 
-    The gallery appears when it is complete. Raises what `read_backup` raises, and
+    The gallery appears when it is complete; what a restore left that was killed is removed. It has
+    no index, and builds one when it is opened. Raises what `read_backup` raises, and
     `GalleryUnwritable` when the directory has anything in it or cannot be written.
     """
     manifest = read_backup(backup)
+    _remove_partial(directory)
     _make_empty(directory)
     target = directory / DATABASE_NAME
     partial = directory / f"{DATABASE_NAME}.partial"
@@ -115,13 +120,34 @@ def restore(backup: Path, directory: Path) -> BackupManifest:
             raise GalleryDamaged(
                 f"{partial} came out different from {backup / DATABASE_NAME}; check the disk."
             )
+        _become_another_gallery(partial)
         partial.replace(target)
         sync_directory(directory)
     except OSError as error:
         raise _unwritable(directory, error) from error
     finally:
-        partial.unlink(missing_ok=True)
+        _remove_partial(directory)
     return manifest
+
+
+def _become_another_gallery(database: Path) -> None:
+    """Give a copy an id of its own, durably: index files of what it was copied from do not fit it.
+
+    The copy goes on from an older state, so it may give a number to another record.
+    """
+    with (
+        translated_errors(database, writing=True),
+        closing(sqlite3.connect(database, isolation_level=None)) as copy,
+    ):
+        # A journal in memory: what is killed here has no name yet, and is begun again.
+        copy.execute("PRAGMA journal_mode = MEMORY")
+        copy.execute("PRAGMA synchronous = FULL")
+        copy.execute("UPDATE meta SET value = ? WHERE key = 'gallery_id'", (secrets.token_hex(16),))
+
+
+def _remove_partial(directory: Path) -> None:
+    for path in directory.glob(f"{DATABASE_NAME}.partial*"):
+        path.unlink(missing_ok=True)
 
 
 def _make_empty(directory: Path) -> None:

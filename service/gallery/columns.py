@@ -1,135 +1,244 @@
-"""The records of a gallery as columns in memory, for filters and for scoring.
+"""The records of a gallery as columns in memory: what filters, listings and plans look at.
 
-One writer appends; readers work on a `ColumnView`, which is cut to the rows that were complete when
-it was taken. Appending writes behind the end of every view or into a larger copy, so a view never
-changes and needs no lock.
+Two kinds. `Columns` grow: one writer appends, readers work on a `ColumnView`, which is cut to the
+rows that were complete when it was taken. Appending writes behind the end of every view or into a
+larger copy, so a view never changes and needs no lock. `FrozenColumns` are arrays only.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
+from service.gallery.attribute_values import AttributeRows
+from service.gallery.attributes import AttributeColumns
+from service.gallery.growing_array import GrowingArray
+from service.gallery.growing_attributes import GrowingAttributes, GrowingAttributesView
 from service.gallery.record import AttributeValue, Record
-from service.gallery.rows import mask_bits, microseconds
-from vreid.modality import MODALITIES
+from service.gallery.rows import encode_features, mask_bits, microseconds
+from service.gallery.text_column import NO_TEXT, GrowingTextColumn, GrowingTextView, TextColumn
 
 LabelName = Literal["identity", "camera", "scene"]
 LABEL_NAMES: tuple[LabelName, ...] = ("identity", "camera", "scene")
 
-NO_LABEL = -1
+NO_LABEL = NO_TEXT
 NO_TIME = np.iinfo(np.int64).min
 
-# true and 1 are equal in Python but not in JSON.
-_AttributeKey: TypeAlias = tuple[str, bool, AttributeValue]
+_Value = TypeVar("_Value", bound=np.generic)
 
 
-class GrowingArray:
-    """An array that grows at its end, doubling its capacity."""
+class RowColumns(Protocol):
+    """What growing and frozen columns have in common. Rows (N,) are ascending by `sequence`.
 
-    def __init__(self, dtype: DTypeLike, row_shape: tuple[int, ...] = ()) -> None:
-        self._values: NDArray[Any] = np.empty((0, *row_shape), dtype=dtype)
-        self._size = 0
+    `checksum` uint32 is the CRC-32 of the row's stored features, `mask` uint8 has bit 0 for RGB,
+    bit 1 NIR, bit 2 TIR, `captured_at` is in microseconds since 1970 or NO_TIME.
+    """
 
-    def extend(self, rows: NDArray[Any]) -> None:
-        """Append rows."""
-        size = self._size + len(rows)
-        if size > len(self._values):
-            capacity = max(size, 2 * len(self._values))
-            larger = np.empty((capacity, *self._values.shape[1:]), dtype=self._values.dtype)
-            larger[: self._size] = self._values[: self._size]
-            self._values = larger
-        self._values[self._size : size] = rows
-        self._size = size
+    @property
+    def size(self) -> int:
+        """Number of rows."""
+        ...
 
-    def truncate(self, size: int) -> None:
-        """Drop what was appended beyond a size."""
-        self._size = min(self._size, size)
+    @property
+    def sequence(self) -> NDArray[np.int64]:
+        """Sequence numbers (N,)."""
+        ...
 
-    def view(self) -> NDArray[Any]:
-        """The rows so far; safe to take while another thread appends."""
-        size = self._size  # before the array: an array replaced in between holds at least these
-        return self._values[:size]
+    @property
+    def checksum(self) -> NDArray[np.uint32]:
+        """Checksums (N,)."""
+        ...
+
+    @property
+    def mask(self) -> NDArray[np.uint8]:
+        """Mask bits (N,)."""
+        ...
+
+    @property
+    def captured_at(self) -> NDArray[np.int64]:
+        """Times (N,)."""
+        ...
+
+    @property
+    def attributes(self) -> AttributeRows:
+        """Attributes of the rows."""
+        ...
+
+    def with_label(self, name: LabelName, values: Iterable[str]) -> NDArray[np.bool_]:
+        """Which rows (N,) carry one of the labels."""
+        ...
+
+    def has_label(self, name: LabelName) -> NDArray[np.bool_]:
+        """Which rows (N,) carry any label of that name."""
+        ...
+
+
+class Rows(Protocol):
+    """Rows to append, ascending by `sequence`: arrays (N,) and lists of N."""
+
+    @property
+    def sequence(self) -> NDArray[np.int64]:
+        """Sequence numbers (N,)."""
+        ...
+
+    @property
+    def checksum(self) -> NDArray[np.uint32]:
+        """Checksums (N,)."""
+        ...
+
+    @property
+    def mask(self) -> NDArray[np.uint8]:
+        """Mask bits (N,)."""
+        ...
+
+    @property
+    def captured_at(self) -> NDArray[np.int64]:
+        """Times (N,)."""
+        ...
+
+    @property
+    def identity(self) -> Sequence[str | None]:
+        """Identities."""
+        ...
+
+    @property
+    def camera(self) -> Sequence[str | None]:
+        """Cameras."""
+        ...
+
+    @property
+    def scene(self) -> Sequence[str | None]:
+        """Scenes."""
+        ...
+
+    @property
+    def attributes(self) -> Sequence[Mapping[str, AttributeValue]]:
+        """Attributes of the rows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenColumns:
+    """Columns of `size` rows as arrays only, see `RowColumns`."""
+
+    size: int
+    sequence: NDArray[np.int64]
+    checksum: NDArray[np.uint32]
+    mask: NDArray[np.uint8]
+    captured_at: NDArray[np.int64]
+    labels: Mapping[LabelName, TextColumn]
+    attributes: AttributeColumns
+
+    @classmethod
+    def merged(cls, parts: Sequence[tuple[FrozenColumns, NDArray[np.bool_]]]) -> FrozenColumns:
+        """The kept rows (n,) of each part, one part after another."""
+        kept = [chosen for _, chosen in parts]
+        return cls(
+            size=sum(int(chosen.sum()) for chosen in kept),
+            sequence=_chosen([part.sequence for part, _ in parts], kept),
+            checksum=_chosen([part.checksum for part, _ in parts], kept),
+            mask=_chosen([part.mask for part, _ in parts], kept),
+            captured_at=_chosen([part.captured_at for part, _ in parts], kept),
+            labels={
+                name: TextColumn.merged([(part.labels[name], chosen) for part, chosen in parts])
+                for name in LABEL_NAMES
+            },
+            attributes=AttributeColumns.merged(
+                [(part.attributes, chosen) for part, chosen in parts]
+            ),
+        )
+
+    def with_label(self, name: LabelName, values: Iterable[str]) -> NDArray[np.bool_]:
+        """Which rows (N,) carry one of the labels."""
+        return self.labels[name].equal(values)
+
+    def has_label(self, name: LabelName) -> NDArray[np.bool_]:
+        """Which rows (N,) carry any label of that name."""
+        return self.labels[name].present()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        arrays = (self.sequence, self.checksum, self.mask, self.captured_at)
+        return (
+            sum(array.nbytes for array in arrays)
+            + sum(labels.nbytes for labels in self.labels.values())
+            + self.attributes.nbytes
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnView:
-    """The first `size` rows, unchanging. Rows are ordered by `sequence`.
-
-    `features` (N, 3, D) float16, `mask` (N,) with bit 0 RGB, bit 1 NIR, bit 2 TIR, `captured_at`
-    (N,) microseconds since 1970 or NO_TIME, `labels` codes (N,) or NO_LABEL.
-    """
+    """The first `size` rows of growing columns, unchanging, see `RowColumns`."""
 
     size: int
     sequence: NDArray[np.int64]
-    features: NDArray[np.float16]
+    checksum: NDArray[np.uint32]
     mask: NDArray[np.uint8]
     captured_at: NDArray[np.int64]
-    labels: Mapping[LabelName, NDArray[np.int32]]
-    _codes: Mapping[LabelName, Mapping[str, int]]
-    _attributes: Mapping[_AttributeKey, GrowingArray]
+    labels: Mapping[LabelName, GrowingTextView]
+    attributes: GrowingAttributesView
 
     def with_label(self, name: LabelName, values: Iterable[str]) -> NDArray[np.bool_]:
         """Which rows (N,) carry one of the labels."""
-        known = self._codes[name]
-        codes = [known[value] for value in values if value in known]
-        return np.isin(self.labels[name], codes)
+        return self.labels[name].equal(values)
 
-    def with_attribute(self, name: str, value: AttributeValue) -> NDArray[np.bool_]:
-        """Which rows (N,) have the attribute with exactly this value."""
-        found = np.zeros(self.size, dtype=np.bool_)
-        rows = self._attributes.get(_attribute_key(name, value))
-        if rows is not None:
-            numbers = rows.view()
-            found[numbers[numbers < self.size]] = True
-        return found
+    def has_label(self, name: LabelName) -> NDArray[np.bool_]:
+        """Which rows (N,) carry any label of that name."""
+        return self.labels[name].present()
+
+    def frozen(self) -> FrozenColumns:
+        """The same rows as arrays only."""
+        return FrozenColumns(
+            size=self.size,
+            sequence=self.sequence.copy(),
+            checksum=self.checksum.copy(),
+            mask=self.mask.copy(),
+            captured_at=self.captured_at.copy(),
+            labels={name: labels.frozen() for name, labels in self.labels.items()},
+            attributes=self.attributes.frozen(),
+        )
 
 
 class Columns:
-    """The columns themselves; one thread at a time may append."""
+    """The columns that grow; one thread at a time may append."""
 
-    def __init__(self, feature_size: int) -> None:
+    def __init__(self) -> None:
         self._size = 0
-        self._feature_size = feature_size
         self._sequence = GrowingArray(np.int64)
-        self._features = GrowingArray(np.float16, (len(MODALITIES), feature_size))
+        self._checksum = GrowingArray(np.uint32)
         self._mask = GrowingArray(np.uint8)
         self._captured_at = GrowingArray(np.int64)
-        self._labels = {name: GrowingArray(np.int32) for name in LABEL_NAMES}
-        self._codes: dict[LabelName, dict[str, int]] = {name: {} for name in LABEL_NAMES}
-        self._attributes: dict[_AttributeKey, GrowingArray] = {}
+        self._labels = {name: GrowingTextColumn() for name in LABEL_NAMES}
+        self._attributes = GrowingAttributes()
 
-    def append(self, records: Sequence[Record]) -> None:
-        """Append records whose sequence numbers are above all that are there."""
-        if not records:
-            return
-        self._sequence.extend(np.array([each.sequence for each in records]))
-        self._features.extend(np.stack([each.features for each in records]))
-        self._mask.extend(np.array([mask_bits(each.mask) for each in records]))
-        self._captured_at.extend(np.array([_time(each) for each in records]))
-        for name in LABEL_NAMES:
-            labels = [getattr(each, name) for each in records]
-            self._labels[name].extend(np.array([self._code(name, label) for label in labels]))
-        for row, record in enumerate(records, self._size):
-            for attribute, value in record.attributes.items():
-                self._rows_of(_attribute_key(attribute, value)).extend(np.array([row]))
-        self._size += len(records)
+    def append(self, rows: Rows) -> None:
+        """Append rows whose sequence numbers are above all that are there."""
+        self._sequence.extend(rows.sequence)
+        self._checksum.extend(rows.checksum)
+        self._mask.extend(rows.mask)
+        self._captured_at.extend(rows.captured_at)
+        self._labels["identity"].append(rows.identity)
+        self._labels["camera"].append(rows.camera)
+        self._labels["scene"].append(rows.scene)
+        self._attributes.append(rows.attributes)
+        self._size += len(rows.sequence)
 
     def truncate(self, size: int) -> None:
         """Drop the rows from `size` on, also those that an append has added in part only.
 
         No view may reach beyond `size`.
         """
-        for column in (self._sequence, self._features, self._mask, self._captured_at):
+        for column in (self._sequence, self._checksum, self._mask, self._captured_at):
             column.truncate(size)
         for labels in self._labels.values():
             labels.truncate(size)
-        for rows in self._attributes.values():
-            rows.truncate(int(np.searchsorted(rows.view(), size)))
+        self._attributes.truncate(size)
         self._size = size
 
     def view(self) -> ColumnView:
@@ -137,52 +246,52 @@ class Columns:
         return ColumnView(
             size=self._size,
             sequence=self._sequence.view(),
-            features=self._features.view(),
+            checksum=self._checksum.view(),
             mask=self._mask.view(),
             captured_at=self._captured_at.view(),
             labels={name: labels.view() for name, labels in self._labels.items()},
-            _codes=self._codes,
-            _attributes=self._attributes,
+            attributes=self._attributes.view(),
         )
 
-    def compacted(self, kept: NDArray[np.bool_]) -> Columns:
-        """New columns of the kept rows (N,) only; this object stays as it is."""
-        new = Columns(self._feature_size)
-        new._sequence.extend(self._sequence.view()[kept])
-        new._features.extend(self._features.view()[kept])
-        new._mask.extend(self._mask.view()[kept])
-        new._captured_at.extend(self._captured_at.view()[kept])
-        for name in LABEL_NAMES:
-            codes = self._labels[name].view()[kept]
-            labelled = codes != NO_LABEL
-            used, codes[labelled] = np.unique(codes[labelled], return_inverse=True)
-            labels = list(self._codes[name])
-            new._labels[name].extend(codes)
-            new._codes[name] = {labels[old]: code for code, old in enumerate(used)}
-        new_row = np.cumsum(kept) - 1
-        for key, rows in self._attributes.items():
-            remaining = rows.view()[kept[rows.view()]]
-            if len(remaining):
-                new._rows_of(key).extend(new_row[remaining])
-        new._size = int(kept.sum())
-        return new
 
-    def _code(self, name: LabelName, label: str | None) -> int:
-        if label is None:
-            return NO_LABEL
-        codes = self._codes[name]
-        return codes.setdefault(label, len(codes))
+@dataclass(frozen=True, slots=True)
+class RecordRows:
+    """Records as rows to append; `features` is (N, 3, D) float16."""
 
-    def _rows_of(self, key: _AttributeKey) -> GrowingArray:
-        rows = self._attributes.get(key)
-        if rows is None:
-            rows = self._attributes[key] = GrowingArray(np.int64)
-        return rows
+    sequence: NDArray[np.int64]
+    checksum: NDArray[np.uint32]
+    mask: NDArray[np.uint8]
+    captured_at: NDArray[np.int64]
+    identity: Sequence[str | None]
+    camera: Sequence[str | None]
+    scene: Sequence[str | None]
+    attributes: Sequence[Mapping[str, AttributeValue]]
+    features: NDArray[np.float16]
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> RecordRows:
+        """The rows of at least one record."""
+        return cls(
+            sequence=np.array([each.sequence for each in records], np.int64),
+            checksum=np.array([features_checksum(each) for each in records], np.uint32),
+            mask=np.array([mask_bits(each.mask) for each in records], np.uint8),
+            captured_at=np.array([_time(each) for each in records], np.int64),
+            identity=[each.identity for each in records],
+            camera=[each.camera for each in records],
+            scene=[each.scene for each in records],
+            attributes=[each.attributes for each in records],
+            features=np.stack([each.features for each in records]),
+        )
 
 
-def _attribute_key(name: str, value: AttributeValue) -> _AttributeKey:
-    return name, isinstance(value, bool), value
+def features_checksum(record: Record) -> int:
+    """The CRC-32 of a record's features as they are stored, the column `checksum` of the store."""
+    return zlib.crc32(encode_features(record.features, record.mask))
 
 
 def _time(record: Record) -> int:
     return int(NO_TIME) if record.captured_at is None else microseconds(record.captured_at)
+
+
+def _chosen(parts: Sequence[NDArray[_Value]], kept: Sequence[NDArray[np.bool_]]) -> NDArray[_Value]:
+    return np.concatenate([part[chosen] for part, chosen in zip(parts, kept, strict=True)])

@@ -9,18 +9,22 @@ from pathlib import Path
 
 import click
 
+from service.gallery.delete_command import delete
+from service.gallery.filter import Filter
+from service.gallery.filter_option import FilterOption
 from service.gallery.opened import opened
 from service.gallery.record import DamagedRecord, Record
 from service.gallery.upkeep_commands import backup, doctor, prune, restore, scrub
+from service.transfer.command import export_command, import_command
 from vreid.modality import modalities_of, subset_name
 
 
 @click.group()
 def gallery() -> None:
-    """Look into a gallery, delete from it, back it up and check it."""
+    """Look into a gallery, fill and thin it, back it up and check it."""
 
 
-for _command in (prune, scrub, backup, restore, doctor):
+for _command in (delete, prune, scrub, backup, restore, doctor, import_command, export_command):
     gallery.add_command(_command)
 
 
@@ -47,15 +51,29 @@ def info(directory: Path, as_json: bool) -> None:
 @gallery.command(name="list")
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--limit", type=click.IntRange(min=1), help="Stop after this many records.")
+@click.option(
+    "--filter",
+    "conditions",
+    type=FilterOption(),
+    help='Only records that pass this filter, such as {"camera": "gate"}.',
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
-def list_records(directory: Path, limit: int | None, as_json: bool) -> None:
+def list_records(
+    directory: Path, limit: int | None, conditions: Filter | None, as_json: bool
+) -> None:
     """List the records of DIRECTORY in the order in which they were stored.
 
-    A record that cannot be read is listed with the reason; then the exit status is 1.
+    A record that cannot be read is listed with the reason, whatever the filter; then the exit
+    status is 1.
     """
     damaged = 0
     with opened(directory) as store:
-        for record in islice(store.all_records(), limit):
+        listed = (
+            record
+            for record in store.all_records()
+            if conditions is None or isinstance(record, DamagedRecord) or conditions.matches(record)
+        )
+        for record in islice(listed, limit):
             damaged += isinstance(record, DamagedRecord)
             click.echo(json.dumps(_summary(record)) if as_json else _line(record))
     if damaged:
@@ -63,20 +81,6 @@ def list_records(directory: Path, limit: int | None, as_json: bool) -> None:
             f"{damaged} records are damaged; `vreid gallery doctor {directory}` tells more",
             err=True,
         )
-        sys.exit(1)
-
-
-@gallery.command()
-@click.argument("directory", type=click.Path(path_type=Path))
-@click.argument("ids", nargs=-1, required=True)
-def delete(directory: Path, ids: tuple[str, ...]) -> None:
-    """Delete the records with these IDS, with their features and thumbnails."""
-    wanted = list(dict.fromkeys(ids))
-    with opened(directory) as store:
-        deleted = store.delete(wanted)
-    click.echo(f"{deleted} deleted")
-    if deleted < len(wanted):
-        click.echo(f"{len(wanted) - deleted} ids were not in the gallery", err=True)
         sys.exit(1)
 
 

@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,6 +51,8 @@ class Database:
         self._pool_lock = threading.Lock()
         self._idle_readers: list[sqlite3.Connection] = []
         self._closed = False
+        # Asked within each transaction before anything is written; raises to refuse it.
+        self.before_write: Callable[[sqlite3.Connection], None] | None = None
         if create:
             _make_durable_file(path)
         elif not path.is_file():
@@ -67,7 +69,7 @@ class Database:
         """One transaction: durable when the block ends, undone when it raises.
 
         Raises `GalleryDamaged` when the file is no longer there: what is written into a deleted
-        file is lost without an error.
+        file is lost without an error, and what `before_write` raises.
         """
         with self._write_lock, translated_errors(self.path, writing=True):
             if self._closed:
@@ -75,6 +77,8 @@ class Database:
             self.check()
             self._writer.execute("BEGIN IMMEDIATE")
             try:
+                if self.before_write is not None:
+                    self.before_write(self._writer)
                 yield self._writer
             except BaseException:
                 self._roll_back()

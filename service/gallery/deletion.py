@@ -1,13 +1,14 @@
-"""Deleting records: with their features, labels and thumbnails, also where they lie quarantined."""
+"""Deleting records: with their features, labels and images, also where they lie quarantined."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from service.gallery.crops import crop_hashes, remove_unreferenced_crops
 from service.gallery.feed import note_deletions
 from service.gallery.pictures import hashes_shown, remove_unreferenced
 from service.gallery.rows import microseconds
@@ -49,16 +50,29 @@ class Selection:
         return " AND ".join(parts), values
 
 
-def delete_by_id(connection: sqlite3.Connection, ids: Iterable[str], now: datetime) -> int:
-    """Delete records and quarantined records with these ids; return how many there were."""
-    wanted = json.dumps(list(ids))
-    return _delete(connection, "id IN (SELECT value FROM json_each(:ids))", {"ids": wanted}, now)
+def delete_by_id(connection: sqlite3.Connection, ids: Iterable[str], now: datetime) -> list[str]:
+    """Delete records, quarantined and left out ones too, with these ids; return whose there were.
+
+    One that was left out of this generation is forgotten here, and is deleted where it lies.
+    """
+    named, values = "id IN (SELECT value FROM json_each(:ids))", {"ids": json.dumps(list(ids))}
+    left_out = connection.execute(f"DELETE FROM left_out WHERE {named} RETURNING id", values)
+    return [row[0] for row in left_out.fetchall()] + _delete(connection, named, values, now)
+
+
+def delete_by_number(
+    connection: sqlite3.Connection, sequences: Iterable[int], now: datetime
+) -> list[str]:
+    """Delete records and quarantined records by sequence number; return whose there were."""
+    wanted = json.dumps(list(sequences))
+    condition = "sequence IN (SELECT value FROM json_each(:numbers))"
+    return _delete(connection, condition, {"numbers": wanted}, now)
 
 
 def delete_selected(
     connection: sqlite3.Connection, selection: Selection, limit: int, now: datetime
-) -> int:
-    """Delete up to `limit` of the selected records, and as many quarantined ones."""
+) -> list[str]:
+    """Delete up to `limit` of the selected records, and as many quarantined ones; return whose."""
     condition, values = selection.condition()
     return _delete(connection, f"{condition} LIMIT :limit", {**values, "limit": limit}, now)
 
@@ -77,27 +91,36 @@ def count_selected(connection: sqlite3.Connection, selection: Selection) -> int:
 
 
 def _delete(
-    connection: sqlite3.Connection, condition: str, values: dict[str, object], now: datetime
-) -> int:
-    records = _sequences(connection, "record", condition, values)
-    quarantined = _sequences(connection, "quarantine", condition, values)
-    sequences = json.dumps([*records, *quarantined])
+    connection: sqlite3.Connection, condition: str, values: Mapping[str, object], now: datetime
+) -> list[str]:
+    records = _found(connection, "record", condition, values)
+    quarantined = _found(connection, "quarantine", condition, values)
+    note_deletions(connection, [number for number, _ in records], now)
+    remove_records(connection, [number for number, _ in (*records, *quarantined)])
+    return [record_id for _, record_id in (*records, *quarantined)]
+
+
+def remove_records(connection: sqlite3.Connection, record_sequences: Sequence[int]) -> None:
+    """Remove records, quarantined ones too, and images only they had; the feed does not tell."""
+    sequences = json.dumps(list(record_sequences))
     pictures = hashes_shown(connection, sequences)
-    note_deletions(connection, records, now)
+    crops = crop_hashes(connection, sequences)
     for table, column in (
         ("record", "sequence"),
         ("quarantine", "sequence"),
         ("quarantine_picture", "record_sequence"),
+        ("quarantine_crop", "record_sequence"),
     ):
         connection.execute(
             f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))", (sequences,)
         )
     remove_unreferenced(connection, pictures)
-    return len(records) + len(quarantined)
+    remove_unreferenced_crops(connection, crops)
 
 
-def _sequences(
-    connection: sqlite3.Connection, table: str, condition: str, values: dict[str, object]
-) -> Sequence[int]:
-    rows = connection.execute(f"SELECT sequence FROM {table} WHERE {condition}", values).fetchall()
-    return [int(row[0]) for row in rows]
+def _found(
+    connection: sqlite3.Connection, table: str, condition: str, values: Mapping[str, object]
+) -> list[tuple[int, str]]:
+    return connection.execute(
+        f"SELECT sequence, id FROM {table} WHERE {condition}", values
+    ).fetchall()

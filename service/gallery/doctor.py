@@ -1,8 +1,8 @@
 """Looks at everything that a gallery stores, and mends what can be mended without losing anything.
 
-Derived parts are built again: the indexes of the database, and pictures that nothing shows are
-removed. A record or a thumbnail that is damaged is moved into quarantine with the reason; its
-bytes stay there until it is deleted by its id.
+Derived parts are built again: the indexes of the database, files of the search index; pictures
+that nothing shows are removed. A record or a thumbnail that is damaged is moved into quarantine
+with the reason; its bytes stay there until it is deleted by its id.
 """
 
 from __future__ import annotations
@@ -15,13 +15,17 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from service.errors import GalleryDamaged, GalleryError
+from service.gallery.crop_examination import examine_crops
+from service.gallery.index_examination import examine_index
 from service.gallery.pictures import UNREFERENCED, hash_picture, remove_unreferenced
 from service.gallery.quarantine import quarantine_picture, quarantine_record
 from service.gallery.record import DamagedRecord, Record
 from service.gallery.store import GalleryStore
 from vreid.modality import Modality
 
-FindingKind: TypeAlias = Literal["database", "record", "thumbnail", "orphan", "left over"]
+FindingKind: TypeAlias = Literal[
+    "database", "record", "thumbnail", "crop", "orphan", "left over", "index"
+]
 
 _READ_AT_ONCE = 256
 
@@ -42,6 +46,7 @@ class Examination:
 
     records: int
     pictures: int
+    crops: int
     quarantined: int
     findings: tuple[Finding, ...]
 
@@ -52,23 +57,25 @@ class Examination:
 
 
 def examine(store: GalleryStore, *, repair: bool = False) -> Examination:
-    """Check the database, every record, every thumbnail; with `repair`, mend what can be mended.
+    """Check the database, every record, thumbnail and kept image, and the search index.
+
+    With `repair`, mend what can be mended.
 
     Reads everything once. Others may use the gallery meanwhile.
     """
     findings: list[Finding] = []
-    for part in (_database, _records, _pictures, _orphans, _left_over):
+    for part in (_database, _records, _pictures, _orphans, _crops, _left_over, _index):
         try:
             findings.extend(part(store, repair))
         except GalleryDamaged as error:
             # A page cannot be read: what comes after it in this part is not examined.
             findings.append(Finding("database", store.path.name, str(error)))
     with store.database.reading() as connection:
-        pictures, quarantined = (
+        pictures, crops, quarantined = (
             int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
-            for table in ("picture", "quarantine")
+            for table in ("picture", "crop", "quarantine")
         )
-    return Examination(store.count(), pictures, quarantined, tuple(findings))
+    return Examination(store.count(), pictures, crops, quarantined, tuple(findings))
 
 
 def _database(store: GalleryStore, repair: bool) -> Iterator[Finding]:
@@ -174,8 +181,13 @@ def _orphans(store: GalleryStore, repair: bool) -> Iterator[Finding]:
     )
 
 
+def _crops(store: GalleryStore, repair: bool) -> Iterator[Finding]:
+    for problem in examine_crops(store, repair=repair):
+        yield Finding("crop", problem.subject, problem.problem, problem.repaired)
+
+
 def _left_over(store: GalleryStore, repair: bool) -> Iterator[Finding]:
-    for path in sorted(store.path.parent.glob("*.partial")):
+    for path in sorted(store.path.parent.glob("*.partial*")):
         if repair:
             path.unlink(missing_ok=True)
         yield Finding(
@@ -184,3 +196,8 @@ def _left_over(store: GalleryStore, repair: bool) -> Iterator[Finding]:
             "a copy that was interrupted; it may hold what was deleted since",
             "removed" if repair else None,
         )
+
+
+def _index(store: GalleryStore, repair: bool) -> Iterator[Finding]:
+    for problem in examine_index(store, repair=repair):
+        yield Finding("index", problem.subject, problem.problem, problem.repaired)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from service.errors import DuplicateRecord, InvalidRecord
+from service.gallery.crops import store_crops
 from service.gallery.feed import last_sequence, note_deletions
 from service.gallery.pictures import store_pictures
 from service.gallery.record import Labels, NewRecord, Record, make_id
@@ -35,6 +36,7 @@ def store_records(
     connection.executemany(_INSERT_RECORD, [encode_record(record) for record in stored])
     for record, new in zip(stored, records, strict=True):
         store_pictures(connection, record.sequence, new.thumbnails)
+        store_crops(connection, record.sequence, new.crops, new.tir_palette)
         if new.images_hash is not None:
             connection.execute(
                 "INSERT INTO record_images (record_sequence, hash) VALUES (?, ?)",
@@ -98,11 +100,16 @@ def relabel_record(
 def check_sizes(records: Iterable[NewRecord], feature_size: int) -> None:
     """Raise `InvalidRecord` unless the features have the gallery's size."""
     for record in records:
-        if record.features.shape[1] != feature_size:
-            raise InvalidRecord(
-                f"The features have {record.features.shape[1]} values a modality, and this "
-                f"gallery holds {feature_size}; embed with the gallery's bundle."
-            )
+        check_feature_size(record.features.shape[1], feature_size)
+
+
+def check_feature_size(given: int, feature_size: int) -> None:
+    """Raise `InvalidRecord` unless the features have the gallery's size."""
+    if given != feature_size:
+        raise InvalidRecord(
+            f"The features have {given} values a modality, and this gallery holds {feature_size}; "
+            "embed with the gallery's bundle."
+        )
 
 
 def _with_sequence(new: NewRecord, sequence: int, now: datetime) -> Record:

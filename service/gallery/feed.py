@@ -76,6 +76,14 @@ def rows_after(
     )
 
 
+def deleted_records_after(connection: sqlite3.Connection, sequence: int) -> list[int]:
+    """The numbers of the records whose deletions come after a sequence number."""
+    rows = connection.execute(
+        "SELECT record_sequence FROM deletion WHERE sequence > ?", (sequence,)
+    )
+    return [int(row[0]) for row in rows]
+
+
 def note_deletions(
     connection: sqlite3.Connection, record_sequences: Iterable[int], now: datetime
 ) -> None:

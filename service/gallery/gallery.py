@@ -8,70 +8,46 @@ themselves within `follow_interval` seconds.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import (
-    FeedForgotten,
-    GalleryClosed,
-    GalleryError,
-    InvalidSearch,
-    UnknownRecord,
-)
-from service.gallery.feed import Change
+from service.errors import InvalidSearch, UnknownRecord
+from service.gallery.filling import fill
 from service.gallery.filter import Filter
-from service.gallery.index import Hit, SearchIndex
-from service.gallery.ranking import Query
-from service.gallery.record import DamagedRecord, NewRecord, Record
+from service.gallery.following import Follower
+from service.gallery.generations import gallery_of
+from service.gallery.index import SearchIndex
+from service.gallery.loading import load
+from service.gallery.matching import delete_matches, stored_matches
+from service.gallery.mending import Mending
+from service.gallery.planning import Query
+from service.gallery.ranking import Position
+from service.gallery.record import Labels, NewRecord, Record
+from service.gallery.repeating import RepeatingThread
+from service.gallery.results import GalleryInfo, Match, Page
+from service.gallery.searching import Hit
+from service.gallery.segment_files import SegmentFolder
 from service.gallery.store import GalleryStore, Selection
 from vreid.bundle import Bundle
 from vreid.modality import MODALITIES, Modality
 from vreid.policy import Policy, resolve_policy
 
+__all__ = ["MAX_PAGE", "MAX_RESULTS", "Gallery", "GalleryInfo", "Match", "Page"]
+
 MAX_RESULTS = 10_000
 MAX_PAGE = 1_000
 
-_FEED_BATCH = 1024
 _SEARCH_ATTEMPTS = 5
 
+# Seconds between looks whether there is something to seal or to merge.
+_SEALING_INTERVAL = 0.25
+# With what is read in a step, ten gigabytes of features take a quarter of an hour.
+_VERIFYING_INTERVAL = 1.0
+
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """One search result. `rank` begins at 1; `contributions` sum to `score`, a cosine."""
-
-    rank: int
-    record: Record
-    score: float
-    probability: float | None
-    contributions: Mapping[Modality, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A stretch of the listing, oldest first; `next_cursor` is None on the last page."""
-
-    records: tuple[Record, ...]
-    next_cursor: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class GalleryInfo:
-    """What there is to know about a gallery."""
-
-    directory: Path
-    records: int
-    fingerprint: str
-    feature_size: int
-    created_at: datetime
-    bytes_on_disk: int
 
 
 class Gallery:
@@ -81,11 +57,8 @@ class Gallery:
         self._store = store
         self._bundle = bundle
         self._index = index
-        self._following = threading.Lock()
-        self._closing = threading.Event()
-        self._damaged: set[int] = set()
-        self._known_floor = 0
-        self._follower: threading.Thread | None = None
+        self._follower = Follower(store, index)
+        self._threads: list[RepeatingThread] = []
 
     @classmethod
     def open(
@@ -95,12 +68,14 @@ class Gallery:
         *,
         follow_interval: float | None = 0.5,
         lock_timeout: float = 30.0,
+        generation: str | None = None,
     ) -> Gallery:
         """Open a gallery, or make it when the directory has none, and load its index.
 
         With a `follow_interval` (seconds), a background thread follows the changes of other
         processes; None leaves that to `refresh`. A write waits `lock_timeout` seconds for another
-        process's transaction. Raises `FingerprintMismatch` when the gallery was
+        process's transaction. With a `generation`, that one is opened, whether it is the one that
+        is served or not. Raises `FingerprintMismatch` when the gallery was
         made with another model, and `GalleryError` when it is locked, damaged or unwritable.
         """
         manifest = bundle.manifest
@@ -109,15 +84,26 @@ class Gallery:
             manifest.fingerprint,
             manifest.feature_size,
             lock_timeout=lock_timeout,
+            generation=generation,
         )
-        gallery = cls(store, bundle, SearchIndex(manifest.feature_size))
+        index = None
         try:
+            folder = SegmentFolder(store)
+            index = SearchIndex(manifest.feature_size, folder=folder)
+            gallery = cls(store, bundle, index)
+            loaded = load(store, folder)
+            fill(index, store, loaded)
+            gallery._follower.begin_at(loaded.feed_floor, loaded.damaged)
             gallery.refresh()
         except BaseException:
+            if index is not None:
+                index.close()
             store.close()
             raise
+        gallery.seal_in_background(_SEALING_INTERVAL)
+        gallery.verify_in_background(_VERIFYING_INTERVAL)
         if follow_interval is not None:
-            gallery._follow_in_background(follow_interval)
+            gallery.follow_in_background(follow_interval)
         return gallery
 
     def add(self, record: NewRecord) -> Record:
@@ -131,7 +117,16 @@ class Gallery:
         """Store records in one transaction: all of them or, when this raises, none."""
         stored = self._store.add(records)
         self._refresh_after_commit()
+        self._relieve()
         return stored
+
+    def relabel(self, record_id: str, labels: Labels, content_hash: str | None) -> None:
+        """Replace what is told about a record; it keeps its id and moves to the end of the order.
+
+        Raises `UnknownRecord`.
+        """
+        self._store.relabel(record_id, labels, content_hash)
+        self._refresh_after_commit()
 
     def get(self, record_id: str) -> Record:
         """The record with this id. Raises `UnknownRecord`."""
@@ -154,7 +149,7 @@ class Gallery:
         sequences = self._index.sequences_after(_parse_cursor(cursor), limit + 1, filter)
         shown = sequences[:limit]
         found = self._store.by_sequence(shown)
-        self._leave_out(found.damaged)
+        self._follower.leave_out(found.damaged)
         records = found.records
         return Page(
             records=tuple(records[number] for number in shown if number in records),
@@ -173,6 +168,21 @@ class Gallery:
         self._refresh_after_commit()
         return count
 
+    def delete_matching(self, filter: Filter) -> int:
+        """Delete every record that passes a filter, a batch at a time; return how many there were.
+
+        Records that are stored meanwhile stay. Quarantined records are deleted too where they pass.
+        """
+        filter.refuse_query()
+        count = delete_matches(self._store, filter)
+        self._refresh_after_commit()
+        return count
+
+    def count_matching(self, filter: Filter) -> int:
+        """How many records `delete_matching` would delete, quarantined ones too."""
+        filter.refuse_query()
+        return sum(map(len, stored_matches(self._store, filter)))
+
     def count(self, filter: Filter | None = None) -> int:
         """How many records there are, or how many pass a filter."""
         return self._index.count(filter)
@@ -184,35 +194,57 @@ class Gallery:
         k: int = 20,
         policy: Policy = "auto",
         filter: Filter | None = None,
+        *,
+        after: Position | None = None,
+        as_of: int | None = None,
     ) -> list[Match]:
         """The `k` records most like the query, best first; equal ones in the order of storing.
 
-        The ranking is that of `vreid.scoring` over all records that pass the filter. `concat`
+        Scores are those of `vreid.scoring`, and so is the ranking over all records that pass the
+        filter; of many records, one may be missed where codes stand for its features. `concat`
         compares complete samples only, so it may return fewer. `query_features` is (3, D), rows of
         missing modalities are ignored; `query_mask` is (3,).
 
-        Raises `InvalidSearch` for k outside 1 to MAX_RESULTS or a query of another shape, and
-        `vreid.errors.ScoringError` for an unknown policy.
+        With `after`, only results behind that position of the ranking come; with `as_of`, only
+        records with a sequence number up to it. So pages of one ranking neither repeat nor skip a
+        record, whatever is added or deleted meanwhile.
+
+        Raises `InvalidSearch` for k outside 1 to MAX_RESULTS, a position deeper than that, or a
+        query of another shape, and `vreid.errors.ScoringError` for an unknown policy.
         """
         query = self._checked_query(query_features, query_mask)
         if not 1 <= k <= MAX_RESULTS:
             raise InvalidSearch(f"k is {k}; ask for 1 to {MAX_RESULTS} results.")
+        if after is not None and not 0 <= after.depth <= MAX_RESULTS:
+            raise InvalidSearch(
+                f"Results behind the first {after.depth} cannot be had; narrow the search by a "
+                f"filter, or ask for the first {MAX_RESULTS}."
+            )
         manifest = self._bundle.manifest
         resolved = resolve_policy(policy, manifest.auto_policy)
         hits: list[Hit] = []
         records: Mapping[int, Record] = {}
         for _ in range(_SEARCH_ATTEMPTS):
-            hits = self._index.search(query, k, resolved, manifest.calibration, filter)
+            hits = self._index.search(
+                query, k, resolved, manifest.calibration, filter, after=after, as_of=as_of
+            )
             stored = self._store.by_sequence(hit.sequence for hit in hits)
             records = stored.records
             if len(records) == len(hits):
                 break
             # Something found was deleted or damaged before it was read: search what is there now.
-            self._leave_out(stored.damaged)
+            self._follower.leave_out(stored.damaged)
             self.refresh()
         found = [hit for hit in hits if hit.sequence in records]
         return [
-            Match(rank, records[hit.sequence], hit.score, hit.probability, hit.contributions)
+            Match(
+                rank=rank,
+                record=records[hit.sequence],
+                key=hit.key,
+                score=hit.score,
+                probability=hit.probability,
+                contributions=hit.contributions,
+            )
             for rank, hit in enumerate(found, 1)
         ]
 
@@ -224,16 +256,45 @@ class Gallery:
         """
         self.check()
         self._store.erase_remains()
-        before = self._index.sequence
-        if self._store.last_sequence() == before:
-            return 0
-        with self._following:
-            if before == 0:
-                self._known_floor = self._store.feed_floor()
-            while changes := self._next_changes():
-                self._index.apply(changes)
-                self._note_damage(changes)
-        return self._index.sequence - before
+        return self._follower.follow()
+
+    def follow_in_background(self, interval: float) -> None:
+        """Follow the changes of other processes every `interval` seconds."""
+        self._threads.append(
+            RepeatingThread(
+                "gallery-follower",
+                interval,
+                self._follow,
+                "Changes of the gallery cannot be followed",
+            )
+        )
+
+    def seal_in_background(self, interval: float) -> None:
+        """Look every `interval` seconds for something to seal or to merge."""
+        self._threads.append(
+            RepeatingThread(
+                "gallery-sealer",
+                interval,
+                self._index.step,
+                "Records stay in memory instead of the index's files",
+            )
+        )
+
+    def verify_in_background(self, interval: float) -> None:
+        """Compare some features with their checksums every `interval` seconds."""
+        self._threads.append(
+            RepeatingThread(
+                "gallery-verifier",
+                interval,
+                Mending(self._store, self._index).step,
+                "The features in the index's files cannot be verified",
+            )
+        )
+
+    @property
+    def sequence(self) -> int:
+        """The number of the newest change that searches see."""
+        return self._index.sequence
 
     def check(self) -> None:
         """Raise `GalleryDamaged` when the gallery's file was deleted or replaced; cheap."""
@@ -242,25 +303,26 @@ class Gallery:
     @property
     def damaged(self) -> int:
         """How many stored records cannot be read, and are therefore never found."""
-        return len(self._damaged)
+        return self._follower.damaged
 
     def info(self) -> GalleryInfo:
         """Directory, number of records, model and size of the gallery."""
         facts = self._store.facts
         return GalleryInfo(
-            directory=self._store.path.parent,
+            directory=gallery_of(self._store.path),
             records=self.count(),
             fingerprint=facts.fingerprint,
             feature_size=facts.feature_size,
             created_at=facts.created_at,
             bytes_on_disk=self._store.size_on_disk(),
+            index=self._index.facts(),
         )
 
     def close(self) -> None:
-        """Stop following and close the files; a second call does nothing."""
-        self._closing.set()
-        if self._follower is not None and self._follower is not threading.current_thread():
-            self._follower.join()
+        """Stop following and sealing and close the files; a second call does nothing."""
+        self._index.close()
+        for thread in self._threads:
+            thread.close()
         self._store.close()
 
     def __enter__(self) -> Gallery:
@@ -291,66 +353,19 @@ class Gallery:
         except Exception as error:
             logger.warning("A stored change is not searchable yet; trying again: %s", error)
 
-    def _next_changes(self) -> list[Change]:
-        """The feed's next changes; what was deleted unseen is dropped first."""
-        while True:
-            try:
-                return self._store.changes_since(
-                    self._index.sequence, _FEED_BATCH, known_floor=self._known_floor
-                )
-            except FeedForgotten as error:
-                held = {*self._index.sequences_after(0, self._index.sequence), *self._damaged}
-                self._drop(self._store.missing_sequences(held))
-                self._known_floor = error.floor
+    def _relieve(self) -> None:
+        """Seal what waits, when so much does that memory would grow without end."""
+        # What is stored stays stored: an error here would make the caller store it again.
+        try:
+            while self._index.is_crowded and self._index.step():
+                pass
+        except Exception as error:
+            logger.warning("Records stay in memory, sealing is tried again: %s", error)
 
-    def _leave_out(self, damaged: Sequence[DamagedRecord]) -> None:
-        """Find no more what was damaged after it had been loaded."""
-        with self._following:
-            for record in damaged:
-                if record.sequence not in self._damaged:
-                    logger.error("A record is left out of every search: %s", record.reason)
-            self._drop([record.sequence for record in damaged])
-            self._damaged |= {record.sequence for record in damaged}
-
-    def _drop(self, sequences: Sequence[int]) -> None:
-        """Take records out of the index at its present position in the feed."""
-        position = self._index.sequence
-        self._index.apply([Change(position, "delete", each, None) for each in sequences])
-        self._damaged -= set(sequences)
-
-    def _note_damage(self, changes: Sequence[Change]) -> None:
-        for change in changes:
-            if change.damage is not None:
-                logger.error("A record is left out of every search: %s", change.damage)
-                self._damaged.add(change.record_sequence)
-            elif change.kind == "delete":
-                self._damaged.discard(change.record_sequence)
-
-    def _follow_in_background(self, interval: float) -> None:
-        self._follower = threading.Thread(
-            target=self._follow, args=(interval,), name="gallery-follower", daemon=True
-        )
-        self._follower.start()
-
-    def _follow(self, interval: float) -> None:
-        last_problem = ""
-        while not self._closing.wait(interval):
-            try:
-                self.refresh()
-            except GalleryClosed:
-                return
-            except GalleryError as error:
-                # Once, not twice a second for as long as it lasts.
-                if str(error) != last_problem:
-                    logger.warning("Changes of the gallery cannot be followed: %s", error)
-                last_problem = str(error)
-            except Exception as error:
-                # An error in the program must not end the following: the next change may succeed.
-                if repr(error) != last_problem:
-                    logger.exception("Changes of the gallery cannot be followed")
-                last_problem = repr(error)
-            else:
-                last_problem = ""
+    def _follow(self) -> bool:
+        self.refresh()
+        self._relieve()
+        return False
 
 
 def _parse_cursor(cursor: str | None) -> int:

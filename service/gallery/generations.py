@@ -58,7 +58,7 @@ def served_generation(directory: Path) -> str:
     path = directory / _POINTER
     try:
         name = path.read_text(encoding="ascii").strip()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if not (directory / DATABASE_NAME).exists() and generations(directory):
             raise _bad_pointer(path, "it is not there") from None
         return FIRST

@@ -137,6 +137,54 @@ CREATE TABLE quarantine_picture (
 CREATE INDEX quarantine_picture_hash ON quarantine_picture (hash);
 """
 
+# The index has everything of a record but its features: who loads a gallery reads it in place of
+# the records, whose features would have to be skipped page by page.
+_THIRD = """
+CREATE INDEX record_columns ON record (
+    sequence, checksum, mask, captured_at, identity, camera, scene, attributes
+);
+
+-- Tells this gallery from every other one, and from itself before it was restored.
+INSERT INTO meta (key, value) VALUES ('gallery_id', lower(hex(randomblob(16))));
+"""
+
+# `crop` lies as `picture` does. `left_out` is what `vreid reindex` could not embed again: it is
+# in the generation before this one and comes back when that one is served again.
+_FOURTH = """
+CREATE TABLE crop (
+    number INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL UNIQUE,        -- SHA-256 of image
+    image BLOB NOT NULL               -- the encoded file as it was sent
+) STRICT;
+
+CREATE TABLE record_crop (
+    record_sequence INTEGER NOT NULL
+        REFERENCES record (sequence) ON DELETE CASCADE ON UPDATE CASCADE,
+    modality TEXT NOT NULL,
+    hash BLOB NOT NULL REFERENCES crop (hash),
+    palette TEXT,                     -- the false colours that a thermal image was said to have
+    PRIMARY KEY (record_sequence, modality)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX record_crop_hash ON record_crop (hash);
+
+CREATE TABLE quarantine_crop (
+    record_sequence INTEGER NOT NULL,
+    modality TEXT NOT NULL,
+    hash BLOB NOT NULL REFERENCES crop (hash),
+    palette TEXT,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (record_sequence, modality)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX quarantine_crop_hash ON quarantine_crop (hash);
+
+CREATE TABLE left_out (
+    sequence INTEGER PRIMARY KEY,
+    id TEXT NOT NULL
+) STRICT;
+"""
+
 
 def _script(text: str) -> Step:
     def step(connection: sqlite3.Connection) -> None:
@@ -163,4 +211,4 @@ def _statements(script: str) -> list[str]:
 
 
 # Step i brings a database from version i to version i + 1.
-STEPS: tuple[Step, ...] = (_script(_FIRST), _script(_SECOND))
+STEPS: tuple[Step, ...] = tuple(map(_script, (_FIRST, _SECOND, _THIRD, _FOURTH)))

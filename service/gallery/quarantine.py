@@ -1,4 +1,4 @@
-"""Where damaged records and thumbnails are kept, with the reason, until they are deleted by id."""
+"""Where damaged records, thumbnails and crops are kept with the reason, until deleted by id."""
 
 from __future__ import annotations
 
@@ -28,6 +28,12 @@ def quarantine_record(
         "FROM record_picture WHERE record_sequence = ?",
         (sequence,),
     )
+    connection.execute(
+        "INSERT OR REPLACE INTO quarantine_crop (record_sequence, modality, hash, palette, reason) "
+        "SELECT record_sequence, modality, hash, palette, 'its record is in quarantine' "
+        "FROM record_crop WHERE record_sequence = ?",
+        (sequence,),
+    )
     note_deletions(connection, [sequence], now)
     connection.execute("DELETE FROM record WHERE sequence = ?", (sequence,))
 
@@ -44,6 +50,22 @@ def quarantine_picture(
     )
     connection.execute(
         "DELETE FROM record_picture WHERE record_sequence = ? AND modality = ?",
+        (sequence, str(modality)),
+    )
+
+
+def quarantine_crop(
+    connection: sqlite3.Connection, sequence: int, modality: Modality, reason: str
+) -> None:
+    """Move one kept image of a record; from now on the record cannot be embedded from it."""
+    connection.execute(
+        "INSERT OR REPLACE INTO quarantine_crop (record_sequence, modality, hash, palette, reason) "
+        "SELECT record_sequence, modality, hash, palette, ? FROM record_crop "
+        "WHERE record_sequence = ? AND modality = ?",
+        (reason, sequence, str(modality)),
+    )
+    connection.execute(
+        "DELETE FROM record_crop WHERE record_sequence = ? AND modality = ?",
         (sequence, str(modality)),
     )
 

@@ -1,167 +1,163 @@
-"""Exact ranking: which rows can be among the best, and their order.
-
-The order is that of `vreid.scoring` over the whole gallery, to the last rank; ties go to the
-record that was stored first. Segments only save work. They compare unit vectors in float32, so a
-row that they leave out may be better than one that they return, but by no more than the rounding
-error. Candidates are therefore taken until the worst of them is clearly below the k-th best.
-
-Within rows that have the same modalities, every policy ranks by one cosine. So candidates are
-taken from each such group, and all of them are scored exactly.
-"""
+"""The order of candidates: that of `vreid.scoring`, ties to the record that was stored first."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.gallery.columns import ColumnView
-from service.gallery.rows import bits_mask, mask_bits, masks_of
-from service.gallery.segments import CENTERS, COMPLETE, Segment, Space
+from service.gallery.candidates import Candidates
+from service.gallery.parts import Part
+from service.gallery.planning import Query
+from service.gallery.rows import masks_of
 from vreid.calibration import Calibration
-from vreid.fusion import l2_normalise, masked_center
 from vreid.policy import ResolvedPolicy
-from vreid.scoring import score
+from vreid.scoring import Scores, score
 
-# Candidates asked for beyond k, so that one pass mostly suffices.
-MARGIN = 16
+# Scoring works in float64: blocks of this many values stay in the processor's cache. Measured for
+# 600 complete rows of 2048 values: 7 ms in blocks of 2**19 to 2**20, 9 ms in one piece.
+_BLOCK_VALUES = 1 << 19
 
-# Scoring works in float64: a block bounds what it holds at once.
-_BLOCK_VALUES = 1 << 22
+ParallelScores = Callable[[Sequence[Callable[[], "Scored"]]], Iterable["Scored"]]
+
+
+class Position(NamedTuple):
+    """A place in a ranking: behind `depth` results, the last with this key and sequence number."""
+
+    depth: int
+    key: float
+    sequence: int
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """Branch features (3, D) and mask (3,) of what is searched for."""
+class Scored:
+    """Scores of candidates, all (C,); `valid` says whether the policy compares them at all."""
 
-    features: NDArray[np.floating]
-    mask: NDArray[np.bool_]
+    key: NDArray[np.float64]
+    cosine: NDArray[np.float64]
+    probability: NDArray[np.float64] | None
+    valid: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """Rows (K,) best first, with the score of each and its probability where calibrated."""
+    """Rows (K,) of parts (K,), best first, with what they are ranked by."""
 
+    parts: NDArray[np.int64]
     rows: NDArray[np.int64]
+    sequence: NDArray[np.int64]
+    key: NDArray[np.float64]
     score: NDArray[np.float64]
     probability: NDArray[np.float64] | None
 
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Rows (N,) that are ranked by the cosine with one vector in one space."""
-
-    rows: NDArray[np.bool_]
-    space: Space
-    vector: NDArray[np.float32]
-
-
-def candidates(
-    query: Query,
-    columns: ColumnView,
-    segments: Sequence[Segment],
-    eligible: NDArray[np.bool_],
-    count: int,
-    policy: ResolvedPolicy,
-) -> NDArray[np.int64]:
-    """Rows, ascending, that contain the `count` best of the eligible (N,) rows."""
-    end = segments[-1].stop if segments else 0
-    chosen = np.zeros(columns.size, dtype=np.bool_)
-    for group in _groups(query, columns, eligible, policy):
-        # Rows that are in no segment yet are few.
-        chosen[end:] |= group.rows[end:]
-        chosen[_nearest(group, segments, count)] = True
-    return np.flatnonzero(chosen)
+    def __len__(self) -> int:
+        return len(self.rows)
 
 
 def rank(
     query: Query,
-    columns: ColumnView,
-    rows: NDArray[np.int64],
+    parts: Sequence[Part],
+    candidates: Candidates,
     count: int,
     policy: ResolvedPolicy,
     calibration: Calibration | None,
+    after: Position | None,
+    parallel: ParallelScores,
 ) -> Ranked:
-    """The `count` best of the rows (ascending), scored exactly; fewer when fewer are comparable."""
-    block = max(64, _BLOCK_VALUES // columns.features[0].size) if columns.size else 1
-    parts = [
-        score(
-            query.features[None],
-            query.mask[None],
-            columns.features[part],
-            masks_of(columns.mask[part]),
-            policy,
-            calibration,
+    """The `count` best candidates behind a position; fewer when fewer are comparable."""
+    block = max(16, _BLOCK_VALUES // query.features.size)
+    # In the order of parts and rows, so that a block reads few files and reads them forwards.
+    order = np.lexsort((candidates.rows, candidates.parts))
+    ordered = Candidates(candidates.parts[order], candidates.rows[order])
+    pieces = [slice(first, first + block) for first in range(0, len(ordered), block)]
+    blocks = list(
+        parallel(
+            [partial(_scored, query, parts, ordered, each, policy, calibration) for each in pieces]
         )
-        for part in (rows[first : first + block] for first in range(0, len(rows), block))
-    ]
-    if not parts:
-        return Ranked(rows, np.empty(0), None)
-    valid = np.concatenate([part.valid[0] for part in parts])
-    keys = np.concatenate([part.ranking_key[0] for part in parts])
-    order = np.argsort(-keys, kind="stable")
-    best = order[valid[order]][:count]
-    cosine = np.concatenate([part.score[0] for part in parts])
-    known = [part.probability[0] for part in parts if part.probability is not None]
-    probability = np.concatenate(known) if len(known) == len(parts) else None
+    )
+    sequence = _sequences(parts, ordered)
+    whole = _joined(blocks)
+    best = _ordered(whole, sequence, after)[:count]
     return Ranked(
-        rows=rows[best],
-        score=cosine[best],
-        probability=None if probability is None else probability[best],
+        parts=ordered.parts[best],
+        rows=ordered.rows[best],
+        sequence=sequence[best],
+        key=whole.key[best],
+        score=whole.cosine[best],
+        probability=None if whole.probability is None else whole.probability[best],
     )
 
 
-def _groups(
-    query: Query, columns: ColumnView, eligible: NDArray[np.bool_], policy: ResolvedPolicy
-) -> Iterator[Group]:
-    """The eligible rows that the policy compares, cut into groups."""
-    queried = mask_bits(query.mask)
-    if policy == "center":
-        yield Group(eligible, CENTERS, _center(query))
-        return
-    for present in range(1, COMPLETE + 1):
-        common = queried & present
-        rows = eligible & (columns.mask == present)
-        if not rows.any() or (policy == "concat" and common != COMPLETE):
-            continue
-        if common == 0:
-            yield Group(rows, CENTERS, _center(query))
-        elif present.bit_count() == 1:
-            # The center of one modality is that modality.
-            yield Group(rows, CENTERS, _concatenation(query, common))
-        else:
-            yield Group(rows, Space(present, common), _concatenation(query, common))
+def features_of(
+    parts: Sequence[Part], numbers: NDArray[np.int64], rows: NDArray[np.int64]
+) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
+    """Features (m, 3, D) and masks (m, 3) of rows (m,) of parts (m,)."""
+    features, mask = [], np.empty(len(rows), np.uint8)
+    order = np.argsort(numbers, kind="stable")
+    for number in np.unique(numbers):
+        own = order[numbers[order] == number]
+        features.append(parts[number].rows.features(rows[own]))
+        mask[own] = parts[number].columns.mask[rows[own]]
+    if len(features) == 1:
+        return features[0], masks_of(mask)
+    gathered = np.concatenate(features)
+    back = np.empty(len(order), np.int64)
+    back[order] = np.arange(len(order))
+    return gathered[back], masks_of(mask)
 
 
-def _center(query: Query) -> NDArray[np.float32]:
-    return masked_center(query.features[None], query.mask[None]).reshape(-1)
+def _scored(
+    query: Query,
+    parts: Sequence[Part],
+    candidates: Candidates,
+    block: slice,
+    policy: ResolvedPolicy,
+    calibration: Calibration | None,
+) -> Scored:
+    features, mask = features_of(parts, candidates.parts[block], candidates.rows[block])
+    scores: Scores = score(
+        query.features[None], query.mask[None], features, mask, policy, calibration
+    )
+    probability = scores.probability
+    return Scored(
+        key=scores.ranking_key[0],
+        cosine=scores.score[0],
+        probability=None if probability is None else probability[0],
+        valid=scores.valid[0],
+    )
 
 
-def _concatenation(query: Query, modalities: int) -> NDArray[np.float32]:
-    stacked = query.features[bits_mask(modalities)].astype(np.float64)
-    return l2_normalise(stacked.reshape(1, -1)).reshape(-1).astype(np.float32)
+def _joined(blocks: Sequence[Scored]) -> Scored:
+    nothing = np.empty(0, np.float64)
+    known = [block.probability for block in blocks if block.probability is not None]
+    return Scored(
+        key=np.concatenate([nothing, *(block.key for block in blocks)]),
+        cosine=np.concatenate([nothing, *(block.cosine for block in blocks)]),
+        probability=np.concatenate([nothing, *known]) if len(known) == len(blocks) else None,
+        valid=np.concatenate([np.empty(0, np.bool_), *(block.valid for block in blocks)]),
+    )
 
 
-def _nearest(group: Group, segments: Sequence[Segment], count: int) -> NDArray[np.int64]:
-    """Rows of the segments that contain the group's `count` best by exact cosine."""
-    tolerance = _tolerance(len(group.vector))
-    wanted = count + MARGIN
-    while True:
-        found = [
-            segment.nearest(group.space, group.vector, wanted, group.rows) for segment in segments
-        ]
-        scores = np.concatenate([np.empty(0, np.float32), *(part[0] for part in found)])
-        rows = np.concatenate([np.empty(0, np.int64), *(part[1] for part in found)])
-        best = np.argsort(-scores, kind="stable")[:wanted]
-        if len(best) < wanted:
-            return rows
-        if float(scores[best[count - 1]]) - float(scores[best[-1]]) > 2 * tolerance:
-            return rows[best]
-        wanted *= 4
+def _sequences(parts: Sequence[Part], candidates: Candidates) -> NDArray[np.int64]:
+    sequence = np.empty(len(candidates), np.int64)
+    for number in np.unique(candidates.parts):
+        own = candidates.parts == number
+        sequence[own] = parts[number].columns.sequence[candidates.rows[own]]
+    return sequence
 
 
-def _tolerance(size: int) -> float:
-    """Bound on the error of a float32 inner product of two unit vectors of this size."""
-    return (size + 16) * 2.0**-23
+def _ordered(
+    scored: Scored, sequence: NDArray[np.int64], after: Position | None
+) -> NDArray[np.int64]:
+    """Comparable candidates behind a position, best first, ties by sequence number."""
+    kept = scored.valid
+    if after is not None:
+        kept = kept & (
+            (scored.key < after.key) | ((scored.key == after.key) & (sequence > after.sequence))
+        )
+    order = np.lexsort((sequence, -scored.key))
+    return order[kept[order]]

@@ -40,6 +40,8 @@ class NewRecord:
     `source` is each original image's path below the source that was indexed, empty when the images
     came with a request. `content_hash` is of the images and what says which sighting they are,
     `images_hash` of the images alone: by it, `relabel` finds a record whose labels are others.
+    `crops` are the images as they were sent, where they are to be kept, and `tir_palette` what was
+    said about the thermal one's colours: what another model needs to embed the record again.
 
     Raises `InvalidRecord` with a sentence that names the field.
     """
@@ -56,6 +58,8 @@ class NewRecord:
     images_hash: str | None = None
     source: Mapping[Modality, str] = field(default_factory=dict)
     thumbnails: Mapping[Modality, bytes] = field(default_factory=dict, repr=False)
+    crops: Mapping[Modality, bytes] = field(default_factory=dict, repr=False)
+    tir_palette: str | None = None
 
     def __post_init__(self) -> None:
         mask = checked_mask(self.mask)

@@ -40,7 +40,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 def encode_record(record: Record) -> tuple[object, ...]:
     """The row of a record, in the order of RECORD_COLUMNS."""
-    features = record.features[record.mask].astype(_STORED).tobytes()
+    features = encode_features(record.features, record.mask)
     return (
         record.sequence,
         record.id,
@@ -56,6 +56,11 @@ def encode_record(record: Record) -> tuple[object, ...]:
         zlib.crc32(features),
         features,
     )
+
+
+def encode_features(features: NDArray[np.floating], mask: NDArray[np.bool_]) -> bytes:
+    """Features (3, D) of the modalities of a mask (3,) as they are stored."""
+    return features[mask].astype(_STORED).tobytes()
 
 
 def decode_record(row: Sequence[Any], feature_size: int, path: Path) -> Record:

@@ -65,6 +65,7 @@ def prepare(
         version = version_of(connection, database.path, newest)
         if version == newest:
             return read_facts(connection, database.path)
+    copied = False
     while version < newest:
         with database.writing() as connection:
             # Another process may have made or migrated it in between.
@@ -77,9 +78,11 @@ def prepare(
                 # Raised in here, it undoes the tables of a gallery that nobody made for a model.
                 read_facts(connection, database.path)
             elif version < newest:
-                # This transaction holds the write lock, and its own changes are not seen.
-                with database.reading() as reader:
-                    copy_database(reader, migration_backup(database.path.parent, version))
+                if not copied:
+                    # This transaction holds the write lock, and its own changes are not seen.
+                    with database.reading() as reader:
+                        copy_database(reader, migration_backup(database.path.parent, version))
+                    copied = True
                 _apply(connection, steps[version], version + 1)
                 version += 1
     database.erase_log()
@@ -117,6 +120,14 @@ def read_facts(connection: sqlite3.Connection, path: Path) -> GalleryFacts:
         raise GalleryDamaged(
             f"{path} does not say which model it was made with ({error}); restore it from a backup."
         ) from error
+
+
+def read_gallery_id(connection: sqlite3.Connection, path: Path) -> str:
+    """What tells this gallery from every other. Raises `GalleryDamaged` when that is missing."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'gallery_id'").fetchone()
+    if row is None:
+        raise GalleryDamaged(f"{path} does not say which gallery it is; restore it from a backup.")
+    return str(row[0])
 
 
 def _apply(connection: sqlite3.Connection, step: Step, version: int) -> None:

@@ -55,6 +55,11 @@ class Vectors:
     index: faiss.IndexFlatIP
     lengths: NDArray[np.float32] | None
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        return self.rows.nbytes + 4 * self.index.ntotal * self.index.d
+
     def array(self) -> NDArray[np.float32]:
         """The vectors, without copying them."""
         count, size = self.index.ntotal, self.index.d
@@ -80,13 +85,18 @@ class Segment:
         """Number of rows."""
         return self.stop - self.start
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        return sum(vectors.nbytes for vectors in self.vectors.values())
+
     def nearest(
         self, space: Space, query: NDArray[np.float32], count: int, eligible: NDArray[np.bool_]
     ) -> Found:
         """Cosines and numbers of up to `count` eligible rows of a space, best first.
 
         `query` is a unit vector: the center (D,), or the concatenation of the common modalities
-        (P D,). `eligible` (N,) speaks of all rows of the index.
+        (P D,). `eligible` (N,) speaks of all rows of the tail.
         """
         vectors = self.vectors.get(space.present)
         if vectors is None:

@@ -1,26 +1,31 @@
 """The source of truth of a gallery: records, thumbnails and the feed of changes, in SQLite.
 
 A record is durable when `add` returns. Nothing else has to agree with this file: the search index
-is derived from it and lives in memory.
+and its files are derived from it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from service.errors import FeedForgotten, GalleryDamaged, GalleryError, UnknownRecord
-from service.gallery import deletion, enrolment, feed, pictures, schema
+from service.gallery import deletion, enrolment, feed, generations, pictures, schema
+from service.gallery.blocks import RecordBlock, compare_block, store_block
+from service.gallery.address import directory_of
 from service.gallery.database import DATABASE_NAME, Database
 from service.gallery.deletion import Selection
 from service.gallery.feed import Change
 from service.gallery.group_commit import GroupCommit
 from service.gallery.record import DamagedRecord, Labels, NewRecord, Record
+from service.gallery.remains import Remains
 from service.gallery.rows import RECORD_COLUMNS, decode_record
 from service.gallery.schema import GalleryFacts
 from vreid.errors import FingerprintMismatch
@@ -33,6 +38,8 @@ _SELECT_RECORD = f"SELECT {', '.join(f'r.{name}' for name in RECORD_COLUMNS)} FR
 # Records deleted in one transaction: other writers wait for no more than that.
 _DELETED_AT_ONCE = 500
 _READ_AT_ONCE = 256
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,52 +59,96 @@ class GalleryStore:
     def __init__(self, database: Database, facts: GalleryFacts) -> None:
         self._database = database
         self._writes = GroupCommit(database)
-        self._log_holds_deleted = False
+        self._remains = Remains(database)
+        # The directory with all generations, of the store of the one that is served.
+        self._gallery: Path | None = None
+        self._term: str | None = None
         self.facts = facts
 
     @classmethod
     def open(
-        cls, directory: Path, fingerprint: str, feature_size: int, *, lock_timeout: float = 30.0
+        cls,
+        directory: Path,
+        fingerprint: str,
+        feature_size: int,
+        *,
+        lock_timeout: float = 30.0,
+        generation: str | None = None,
     ) -> GalleryStore:
         """Open the gallery of a model, or make it when the directory has none.
 
-        A gallery of an older vreid is migrated, after a copy of it was made beside it. Raises
+        A gallery of an older vreid is migrated, after a copy of it was made beside it. With a
+        `generation`, that one is opened or made, whether it is served or not. Raises
         `FingerprintMismatch` when the gallery was made with another model,
         `GalleryDamaged`, `GalleryLocked`, `GalleryUnwritable` or `GalleryUnsupported`.
         """
-        database = Database(directory / DATABASE_NAME, create=True, busy_timeout=lock_timeout)
-        try:
-            wanted = GalleryFacts(fingerprint, feature_size, datetime.now(UTC))
-            facts = schema.prepare(database, wanted)
-            if (facts.fingerprint, facts.feature_size) != (fingerprint, feature_size):
-                raise FingerprintMismatch(
-                    f"The gallery {directory} was made with the model {facts.fingerprint}, and "
-                    f"the bundle is {fingerprint}; features of two models cannot be compared. Use "
-                    "the old bundle, or index the pictures again into a new directory: "
-                    "vreid index SOURCE --bundle NEW_BUNDLE --gallery NEW_DIRECTORY"
-                )
-        except BaseException:
-            database.close()
-            raise
-        return cls(database, facts)
+        directory = directory_of(directory, "what you asked for")
+        wanted = GalleryFacts(fingerprint, feature_size, datetime.now(UTC))
+        store = cls._opened(directory, generation, wanted, lock_timeout)
+        facts = store.facts
+        if (facts.fingerprint, facts.feature_size) != (fingerprint, feature_size):
+            store.close()
+            raise FingerprintMismatch(
+                f"The gallery {directory} was made with the model {facts.fingerprint}, and "
+                f"the bundle is {fingerprint}; features of two models cannot be compared. Use "
+                "the old bundle, or embed the gallery again with the new one, while the old one "
+                f"serves on: vreid reindex --bundle NEW_BUNDLE --gallery {directory}"
+            )
+        return store
 
     @classmethod
-    def open_existing(cls, directory: Path) -> GalleryStore:
+    def open_existing(cls, directory: Path, *, generation: str | None = None) -> GalleryStore:
         """Open a gallery that exists, whatever model it was made with.
 
         Raises `GalleryNotFound` and what `open` raises, except for the mismatch.
         """
-        database = Database(directory / DATABASE_NAME, create=False)
+        return cls._opened(directory_of(directory, "what you asked for"), generation, None)
+
+    @classmethod
+    def _opened(
+        cls,
+        directory: Path,
+        generation: str | None,
+        wanted: GalleryFacts | None,
+        lock_timeout: float = 30.0,
+    ) -> GalleryStore:
+        """Open a generation, by default the one that is served; `wanted` makes what is not there.
+
+        What is served refuses changes once another generation is served instead.
+        """
+        name = generations.served_generation(directory) if generation is None else generation
+        makes = wanted is not None and (generation is not None or name == generations.FIRST)
+        database = Database(
+            directory / name / DATABASE_NAME, create=makes, busy_timeout=lock_timeout
+        )
         try:
-            return cls(database, schema.prepare(database, None))
+            store = cls(database, schema.prepare(database, wanted))
+            if generation is not None:
+                return store
+            with database.reading() as connection:
+                term = generations.term(connection)
+                is_served = generations.successor(connection) is None
         except BaseException:
             database.close()
             raise
+        if is_served:
+            database.before_write = partial(generations.refuse_if_retired, opened_in=term)
+            store._gallery, store._term = directory, term
+            return store
+        store.close()
+        generations.settle(directory)
+        return cls._opened(directory, None, wanted, lock_timeout)
 
     @property
     def path(self) -> Path:
         """The database file."""
         return self._database.path
+
+    @property
+    def gallery_id(self) -> str:
+        """What tells this gallery from every other one, and from itself before a restore."""
+        with self._database.reading() as connection:
+            return schema.read_gallery_id(connection, self.path)
 
     @property
     def database(self) -> Database:
@@ -121,6 +172,21 @@ class GalleryStore:
             )
         )
 
+    def add_block(self, block: RecordBlock) -> None:
+        """Store records that are checked already, all of them or none; faster than `add`.
+
+        They are on the disk when this returns. Raises `DuplicateRecord` with every id that is
+        taken or repeated, and `InvalidRecord` when the feature size is another.
+        """
+        enrolment.check_feature_size(block.features.shape[2], self.facts.feature_size)
+        now = datetime.now(UTC)
+        self._writes.run(lambda connection: store_block(connection, block, now))
+
+    def compare_block(self, block: RecordBlock) -> tuple[list[int], list[int]]:
+        """Rows whose id is stored: those that are the same record, and those that are others."""
+        with self._database.reading() as connection:
+            return compare_block(connection, block)
+
     def relabel(self, record_id: str, labels: Labels, content_hash: str | None) -> None:
         """Replace what is told about a record; it keeps its id and moves to the end of the order.
 
@@ -133,8 +199,8 @@ class GalleryStore:
             )
         ):
             raise UnknownRecord(record_id)
-        # Many records are relabelled in a row: their old labels leave the log together.
-        self._log_holds_deleted = True
+        # Many records are relabelled in a row: what they were leaves the files together.
+        self._remains.note()
 
     def delete(self, ids: Iterable[str]) -> int:
         """Delete records with their features and thumbnails; return how many there were.
@@ -143,22 +209,52 @@ class GalleryStore:
         use; then that happens at the next `erase_remains`, or when the last process closes.
         """
         wanted, now = list(ids), datetime.now(UTC)
-        count = self._writes.run(lambda connection: deletion.delete_by_id(connection, wanted, now))
-        self._erase_deleted()
-        return count
+        deleted = self._writes.run(
+            lambda connection: deletion.delete_by_id(connection, wanted, now)
+        )
+        self._remains.erase()
+        self._delete_elsewhere(lambda store: store.delete(wanted))
+        return len(deleted)
 
     def delete_selected(self, selection: Selection) -> int:
         """Delete every record that is selected, one transaction a batch; return how many."""
-        total = 0
-        while count := self._writes.run(
-            lambda connection: deletion.delete_selected(
-                connection, selection, _DELETED_AT_ONCE, datetime.now(UTC)
-            )
-        ):
-            total += count
-        if total:
-            self._erase_deleted()
-        return total
+        deleted: list[str] = []
+        try:
+            while ids := self._writes.run(
+                lambda connection: deletion.delete_selected(
+                    connection, selection, _DELETED_AT_ONCE, datetime.now(UTC)
+                )
+            ):
+                deleted += ids
+        finally:
+            # Once for all batches, also for those before one that failed.
+            if deleted:
+                self._remains.erase()
+                # There they may have other labels, so they are named.
+                self._delete_elsewhere(lambda store: store.delete(deleted))
+        self._delete_elsewhere(lambda store: store.delete_selected(selection))
+        return len(deleted)
+
+    def delete_numbered(
+        self, batches: Iterable[Sequence[int]], elsewhere: Callable[[GalleryStore], int]
+    ) -> int:
+        """Delete records, quarantined ones too, by sequence number; return how many there were.
+
+        Each batch is taken when the one before is deleted, and is as many transactions as it needs.
+        `elsewhere` does the same to a generation that is not served, where numbers are others.
+        """
+        deleted: list[str] = []
+        try:
+            for batch in batches:
+                for first in range(0, len(batch), _DELETED_AT_ONCE):
+                    deleted += self._delete_some(batch[first : first + _DELETED_AT_ONCE])
+        finally:
+            # Once for all batches, also for those before one that failed.
+            if deleted:
+                self._remains.erase()
+                self._delete_elsewhere(lambda store: store.delete(deleted))
+        self._delete_elsewhere(elsewhere)
+        return len(deleted)
 
     def count_selected(self, selection: Selection) -> int:
         """How many records `delete_selected` would delete."""
@@ -166,9 +262,15 @@ class GalleryStore:
             return deletion.count_selected(connection, selection)
 
     def erase_remains(self) -> None:
-        """Try again to clear the log of what was deleted; does nothing when it is clear."""
-        if self._log_holds_deleted:
-            self._erase_deleted(patience=0.0)
+        """Try again to clear the files of what was deleted; does nothing when they are clear."""
+        self._remains.try_again()
+
+    def erase_segments(self) -> None:
+        """Erase what was deleted, by any process, from the files of the index, durably.
+
+        An error is logged: the deletion itself is done, and `erase_remains` tries again.
+        """
+        self._remains.erase_segments()
 
     def scrub(self) -> None:
         """Write the file anew, without the unused parts of pages; takes as long as copying it.
@@ -177,7 +279,7 @@ class GalleryStore:
         may stay in an unused part of one.
         """
         self._database.rebuild()
-        self._erase_deleted()
+        self._remains.erase()
 
     def get(self, record_id: str) -> Record:
         """The record with this id. Raises `UnknownRecord`, and `GalleryDamaged` if unreadable."""
@@ -224,8 +326,13 @@ class GalleryStore:
             return int(connection.execute("SELECT count(*) FROM record").fetchone()[0])
 
     def last_sequence(self) -> int:
-        """The number of the newest change, 0 when nothing ever changed; cheap enough to poll."""
+        """The number of the newest change, 0 when nothing ever changed; cheap enough to poll.
+
+        Raises `GalleryRetired` when another generation was served for a time since this was opened.
+        """
         with self._database.reading() as connection:
+            if self._term is not None:
+                generations.refuse_another_term(connection, self._term)
             return feed.last_sequence(connection)
 
     def feed_floor(self) -> int:
@@ -295,11 +402,31 @@ class GalleryStore:
         self.erase_remains()
         self._database.close()
 
-    def _erase_deleted(self, patience: float = 1.0) -> None:
-        # The deletion is committed: an error here would make the caller do it again.
-        self._log_holds_deleted = True
-        with suppress(GalleryError):
-            self._log_holds_deleted = not self._database.erase_log(patience)
+    def _delete_some(self, sequences: Sequence[int]) -> list[str]:
+        now = datetime.now(UTC)
+        return self._writes.run(
+            lambda connection: deletion.delete_by_number(connection, sequences, now)
+        )
+
+    def _delete_elsewhere(self, delete: Callable[[GalleryStore], int]) -> None:
+        """Delete from the generations that are not served too: the one before, one in the making.
+
+        An error there is logged: the deletion itself is done.
+        """
+        if self._gallery is None:
+            return
+        for name in generations.generations(self._gallery):
+            if (self._gallery / name / DATABASE_NAME) == self.path:
+                continue
+            try:
+                with closing(self.open_existing(self._gallery, generation=name)) as store:
+                    delete(store)
+            except GalleryError as error:
+                logger.warning(
+                    "What was deleted may still lie in the generation %s of %s, which "
+                    "`vreid reindex --discard` removes: %s",
+                    *(name, self._gallery, error),
+                )
 
     def _addition(self, row: Sequence[Any]) -> Change:
         read = self._read(row)

@@ -87,7 +87,10 @@ def backup(directory: Path, target: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(asdict(manifest)))
     else:
-        click.echo(f"{manifest.records} records and {manifest.pictures} pictures are in {target}")
+        click.echo(
+            f"{manifest.records} records, {manifest.pictures} pictures and {manifest.crops} kept "
+            f"images are in {target}"
+        )
 
 
 @click.command()
@@ -114,7 +117,7 @@ def restore(backup: Path, directory: Path) -> None:
 )
 @_JSON
 def doctor(directory: Path, repair: bool, as_json: bool) -> None:
-    """Check everything in DIRECTORY: the database, each record, each thumbnail.
+    """Check everything in DIRECTORY: database, records, thumbnails, files of the index.
 
     The exit status is 0 when nothing is wrong or everything that was has been repaired.
     """
@@ -134,6 +137,7 @@ def _print(examination: Examination) -> None:
         click.echo(f"{finding.kind}: {finding.subject}: {finding.problem}{done}")
     click.echo(
         f"{examination.records} records, {examination.pictures} pictures, "
+        f"{examination.crops} kept images, "
         f"{examination.quarantined} in quarantine, {len(examination.findings)} findings"
     )
     if not examination.sound:

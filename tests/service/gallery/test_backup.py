@@ -10,8 +10,10 @@ import pytest
 from service.errors import GalleryDamaged, GalleryNotFound, GalleryUnwritable
 from service.gallery.backup import MANIFEST_NAME, back_up, restore
 from service.gallery.database import DATABASE_NAME
+from service.gallery.segment_files import SegmentFolder
 from service.gallery.store import GalleryStore
 from tests.service.gallery.builders import FEATURE_SIZE, FINGERPRINT, new_record
+from tests.service.gallery.index_builders import filled_store, publish_segments
 from tests.service.gallery.test_processes import start_adding
 from vreid.modality import Modality
 
@@ -41,6 +43,44 @@ def test_a_restored_gallery_has_everything(backup: Path, tmp_path: Path) -> None
     (added,) = store.add([new_record(id="after")])
     assert added.sequence == 21
     store.close()
+
+
+def test_a_restored_gallery_is_another_one_with_the_same_records(
+    backup: Path, tmp_path: Path
+) -> None:
+    ids = set()
+    for name in ("first", "second"):
+        restore(backup, tmp_path / name)
+        assert [path.name for path in (tmp_path / name).iterdir()] == [DATABASE_NAME]
+        restored = GalleryStore.open_existing(tmp_path / name)
+        ids.add(restored.gallery_id)
+        restored.close()
+    original = GalleryStore.open_existing(tmp_path / "gallery")
+    assert len(ids | {original.gallery_id}) == 3
+    original.close()
+
+
+def test_the_index_is_not_in_a_backup(tmp_path: Path) -> None:
+    store = filled_store(tmp_path / "gallery")
+    folder = SegmentFolder(store)
+    publish_segments(store, folder, 50)
+    back_up(store, tmp_path / "backup")
+    folder.close()
+    store.close()
+    assert {path.name for path in (tmp_path / "backup").iterdir()} == {
+        DATABASE_NAME,
+        MANIFEST_NAME,
+    }
+
+
+def test_a_restore_that_was_killed_is_begun_again_in_the_same_directory(
+    backup: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "restored").mkdir()
+    (tmp_path / "restored" / f"{DATABASE_NAME}.partial").write_bytes(b"half")
+    (tmp_path / "restored" / f"{DATABASE_NAME}.partial-journal").write_bytes(b"half")
+    restore(backup, tmp_path / "restored")
+    assert [path.name for path in (tmp_path / "restored").iterdir()] == [DATABASE_NAME]
 
 
 def test_a_backup_of_a_gallery_that_another_process_fills_is_one_moment(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from service.errors import GalleryDamaged
+from service.errors import GalleryDamaged, GalleryUnwritable
 from service.gallery.database import DATABASE_NAME
 from service.gallery.gallery import Gallery
-from service.gallery.index import SearchIndex
+from service.gallery.index import WAITING_TAILS, SearchIndex
+from service.gallery.segment_writer import SegmentWriter
 from service.gallery.store import Change, GalleryStore
 from tests.bundles import make_tiny_bundle
 from tests.service.gallery.builders import FEATURE_SIZE, new_record
@@ -79,7 +80,7 @@ def test_the_follower_outlives_an_error_in_the_program(
     gallery, index = open_failing(tmp_path, bundle)
     with gallery:
         index.armed = True
-        gallery._follow_in_background(0.01)
+        gallery.follow_in_background(0.01)
         other = GalleryStore.open(tmp_path, bundle.fingerprint, FEATURE_SIZE)
         other.add([new_record(id="a")])
         other.close()
@@ -117,3 +118,34 @@ def test_a_gallery_whose_directory_was_deleted_neither_stores_nor_is_ready(
         for use in (gallery.check, gallery.refresh, lambda: gallery.add(new_record(id="b"))):
             with pytest.raises(GalleryDamaged, match="deleted or replaced"):
                 use()
+
+
+def waiting(index: SearchIndex) -> int:
+    return index.facts().tail_rows
+
+
+def test_whoever_adds_seals_when_too_much_waits(
+    tmp_path: Path, bundle: Bundle, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = GalleryStore.open(tmp_path, bundle.fingerprint, FEATURE_SIZE)
+    index = SearchIndex(FEATURE_SIZE, seal_rows=4)
+    limit, begin = (WAITING_TAILS + 1) * 4, index.begin_file
+
+    def fails() -> SegmentWriter:
+        raise GalleryUnwritable("the disk is full")
+
+    with Gallery(store, bundle, index) as gallery:
+        for first in range(0, 100, 4):
+            gallery.add_all([new_record(first + number) for number in range(4)])
+            assert waiting(index) < limit
+        assert gallery.info().index is not None
+        assert index.facts().sealed_rows > 0
+        index.begin_file = fails  # type: ignore[method-assign]
+        for first in range(0, 40, 4):
+            assert len(gallery.add_all([new_record(first + each) for each in range(4)])) == 4
+        assert waiting(index) >= limit
+        assert "the disk is full" in caplog.text
+        index.begin_file = begin  # type: ignore[method-assign]
+        gallery.add(new_record(1))
+        assert waiting(index) < limit
+        assert gallery.count() == 141

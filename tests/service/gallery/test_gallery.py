@@ -10,6 +10,7 @@ import pytest
 from service.errors import DuplicateRecord, GalleryClosed, InvalidSearch, UnknownRecord
 from service.gallery.filter import Filter
 from service.gallery.gallery import MAX_RESULTS, Gallery
+from service.gallery.ranking import Position
 from service.gallery.store import GalleryStore
 from tests.bundles import make_tiny_bundle
 from tests.service.gallery.builders import FEATURE_SIZE, MASKS, new_record
@@ -107,6 +108,30 @@ def test_k_has_bounds(gallery: Gallery, k: int) -> None:
         search_ids(gallery, 0, k=k)
 
 
+@pytest.mark.parametrize("depth", [-1, MAX_RESULTS + 1])
+def test_a_position_too_deep_is_refused(gallery: Gallery, depth: int) -> None:
+    with pytest.raises(InvalidSearch, match="narrow the search"):
+        search_ids(gallery, 0, after=Position(depth, 0.5, 1))
+
+
+def test_results_behind_a_position_go_on_where_others_ended(gallery: Gallery) -> None:
+    gallery.add_all([new_record(seed % 4, id=f"r{seed}") for seed in range(12)])
+    query = new_record(1)
+    whole = gallery.search(query.features, query.mask, k=12)
+    assert [match.key for match in whole] == sorted((each.key for each in whole), reverse=True)
+    last = whole[4]
+    rest = search_ids(gallery, 1, after=Position(5, last.key, last.record.sequence))
+    assert rest == [match.record.id for match in whole[5:]]
+
+
+def test_a_search_as_of_a_change_leaves_later_records_out(gallery: Gallery) -> None:
+    gallery.add(new_record(1, id="before"))
+    then = gallery.sequence
+    gallery.add(new_record(1, id="after"))
+    assert search_ids(gallery, 1, as_of=then) == ["before"]
+    assert search_ids(gallery, 1) == ["before", "after"]
+
+
 @pytest.mark.parametrize("limit", [0, 1001])
 def test_the_page_size_has_bounds(gallery: Gallery, limit: int) -> None:
     with pytest.raises(InvalidSearch, match="limit"):
@@ -167,7 +192,9 @@ def test_info_tells_what_there_is(gallery: Gallery, bundle: Bundle) -> None:
     info = gallery.info()
     assert (info.records, info.feature_size) == (1, FEATURE_SIZE)
     assert info.fingerprint == bundle.fingerprint
-    assert info.bytes_on_disk > 0
+    assert info.bytes_on_disk
+    assert info.index is not None
+    assert (info.index.records, info.index.tail_rows, info.index.sealed_rows) == (1, 1, 0)
 
 
 def test_a_closed_gallery_says_so_and_closes_twice(gallery: Gallery) -> None:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from service.gallery.filter import Filter
 from service.gallery.index import SearchIndex
-from service.gallery.ranking import Query
+from service.gallery.planning import Query
 from service.gallery.record import Record
 from service.gallery.store import Change
+from service.gallery.tail import TailView
 from tests.service.gallery.builders import (
     FEATURE_SIZE,
     MASKS,
@@ -97,11 +98,18 @@ def build(index: SearchIndex) -> SearchIndex:
     return index
 
 
-# Through FAISS, exactly, and through FAISS after compaction.
+def sealed(index: SearchIndex) -> SearchIndex:
+    """The index after all sealing and merging."""
+    while index.step():
+        pass
+    return index
+
+
+# Through FAISS, exactly, and through codes with features in a file.
 INDEXES = {
     "proposed": build(SearchIndex(FEATURE_SIZE, exact_rows=0, tail_rows=32)),
     "exact": build(SearchIndex(FEATURE_SIZE)),
-    "compacted": build(SearchIndex(FEATURE_SIZE, exact_rows=0, tail_rows=32, compacted_rows=1)),
+    "sealed": sealed(build(SearchIndex(FEATURE_SIZE, exact_rows=0, seal_rows=40, coded_rows=2))),
 }
 
 
@@ -214,16 +222,9 @@ def test_the_index_is_made_of_few_segments() -> None:
     index = SearchIndex(FEATURE_SIZE, tail_rows=4)
     for record in RECORDS:
         index.apply([addition(record)])
-    assert len(index._state.segments) <= 8
-
-
-def test_compaction_drops_deleted_rows_from_memory() -> None:
-    index = SearchIndex(FEATURE_SIZE, tail_rows=4, compacted_rows=10)
-    index.apply([addition(record) for record in RECORDS[:20]])
-    index.apply([deletion(100 + number, record) for number, record in enumerate(RECORDS[:10])])
-    assert index._state.columns.size == 10
-    assert index.count() == 10
-    assert index.sequences_after(0, 100) == list(range(11, 21))
+    (tail,) = index._state.parts
+    assert isinstance(tail.rows, TailView)
+    assert len(tail.rows.segments) <= 8
 
 
 @pytest.mark.parametrize(

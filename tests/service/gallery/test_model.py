@@ -1,20 +1,31 @@
-"""The gallery against a dictionary: whatever is done to both, they hold the same records."""
+"""The gallery against a dictionary: whatever is done to both, they hold and rank the same."""
 
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
 from service.errors import DuplicateRecord, UnknownRecord
+from service.gallery.filling import fill
 from service.gallery.filter import Filter
 from service.gallery.gallery import Gallery
 from service.gallery.index import SearchIndex
-from service.gallery.record import NewRecord
+from service.gallery.loading import load
+from service.gallery.ranking import Position
+from service.gallery.record import Labels, NewRecord
+from service.gallery.segment_files import SegmentFolder
 from service.gallery.store import GalleryStore
 from tests.bundles import make_tiny_bundle
 from tests.service.gallery.builders import FEATURE_SIZE, MASKS, new_record
@@ -33,16 +44,83 @@ class GalleryAgainstDictionary(RuleBasedStateMachine):
         self.directory = Path(tempfile.mkdtemp())
         self.model_bundle = make_tiny_bundle(self.directory / "bundle", FEATURE_SIZE)
         self.model: dict[str, NewRecord] = {}
+        self.batches = 0
         self.open()
 
     def open(self) -> None:
+        """Open as `Gallery.open` does, but with limits so small that everything takes part."""
         store = GalleryStore.open(
             self.directory / "gallery", self.model_bundle.fingerprint, FEATURE_SIZE
         )
-        # Thresholds so small that FAISS, segments and compaction all take part.
-        index = SearchIndex(FEATURE_SIZE, exact_rows=0, tail_rows=2, compacted_rows=3)
+        folder = SegmentFolder(store)
+        index = SearchIndex(
+            FEATURE_SIZE,
+            folder=folder,
+            exact_rows=0,
+            tail_rows=2,
+            seal_rows=4,
+            merge_factor=2,
+            largest_rows=16,
+            coded_rows=2,
+        )
         self.gallery = Gallery(store, self.model_bundle, index)
-        self.gallery.refresh()
+        loaded = load(store, folder)
+        fill(index, store, loaded)
+        assert loaded.problems == ()
+        self.index = index
+
+    @rule(seeds=st.lists(st.integers(0, 5), min_size=1, max_size=12))
+    def add_batch(self, seeds: list[int]) -> None:
+        batch = [
+            new_record(seed, MASKS[(seed + number) % len(MASKS)], id=f"b{self.batches}-{number}")
+            for number, seed in enumerate(seeds)
+        ]
+        self.batches += 1
+        self.gallery.add_all(batch)
+        self.model |= {str(new.id): new for new in batch}
+
+    @rule()
+    def seal_or_merge(self) -> None:
+        self.index.step()
+
+    @rule()
+    def seal_and_merge_all(self) -> None:
+        while self.index.step():
+            pass
+
+    @precondition(lambda self: self.model)
+    @rule(data=st.data(), camera=st.sampled_from(CAMERAS))
+    def relabel(self, data: st.DataObject, camera: str | None) -> None:
+        record_id = data.draw(st.sampled_from(list(self.model)))
+        self.gallery.relabel(record_id, Labels(camera=camera), None)
+        # It is the newest now.
+        self.model[record_id] = replace(self.model.pop(record_id), camera=camera)
+
+    @precondition(lambda self: self.model)
+    @rule(data=st.data(), seed=st.integers(0, 5), policy=st.sampled_from(RESOLVED_POLICIES))
+    def pages(self, data: st.DataObject, seed: int, policy: ResolvedPolicy) -> None:
+        query, as_of = new_record(seed), self.gallery.sequence
+        size = data.draw(st.integers(1, 7))
+        found: list[str] = []
+        after = None
+        while page := self.gallery.search(
+            query.features, query.mask, size, policy, after=after, as_of=as_of
+        ):
+            found += [match.record.id for match in page]
+            after = Position(len(found), page[-1].key, page[-1].record.sequence)
+            if len(found) == size:
+                # Everybody's first: it belongs to no page of a ranking that began before.
+                self.gallery.add(new_record(seed, id="late"))
+                self.gallery.delete("late")
+                self.gallery.add(new_record(seed, id=f"late-{self.batches}"))
+                self.batches += 1
+        late = [each for each in self.listed() if each not in self.model]
+        assert found == self.ranking(query, self.model, policy)
+        for record_id in late:
+            self.gallery.delete(record_id)
+
+    def listed(self) -> list[str]:
+        return [record.id for record in self.gallery.page(limit=1000).records]
 
     @rule(
         record_id=st.sampled_from(IDS),
@@ -121,7 +199,7 @@ class GalleryAgainstDictionary(RuleBasedStateMachine):
         if not hasattr(self, "gallery"):
             return
         assert self.gallery.count() == len(self.model)
-        records = self.gallery.page().records
+        records = self.gallery.page(limit=1000).records
         assert [record.id for record in records] == list(self.model)
         for record, new in zip(records, self.model.values(), strict=True):
             assert record.camera == new.camera
@@ -136,5 +214,5 @@ class GalleryAgainstDictionary(RuleBasedStateMachine):
 
 TestGalleryAgainstDictionary = GalleryAgainstDictionary.TestCase
 TestGalleryAgainstDictionary.settings = settings(
-    max_examples=12, stateful_step_count=25, deadline=None
+    max_examples=25, stateful_step_count=40, deadline=None
 )

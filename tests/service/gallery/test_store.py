@@ -150,7 +150,7 @@ def test_a_gallery_opened_again_has_its_records(store: GalleryStore) -> None:
 def test_another_model_is_refused_with_both_names_and_the_way_out(store: GalleryStore) -> None:
     with pytest.raises(FingerprintMismatch) as refused:
         GalleryStore.open(store.path.parent, "sha256:" + "b" * 64, FEATURE_SIZE)
-    for part in (FINGERPRINT, "sha256:bbbb", "vreid index SOURCE --bundle"):
+    for part in (FINGERPRINT, "sha256:bbbb", "vreid reindex --bundle"):
         assert part in str(refused.value)
 
 
