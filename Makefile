@@ -22,7 +22,7 @@ ALL_INSTALLED := $(VENV)/.installed-all
 TARGET ?= cpu
 TAG ?= vreid:$(TARGET)
 
-.PHONY: help demo demo-once test lint types unit system-packages environment image image-test lock clean
+.PHONY: help demo demo-once test lint types unit system-packages environment image image-test lock clean bench-search
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -69,6 +69,10 @@ image-test: system-packages $(SERVICE_INSTALLED) ## Build the image on a deboots
 
 lock: ## Resolve the newest versions into constraints.txt
 	deploy/setup/lock.sh $(PYTHON)
+
+bench-search: $(ALL_INSTALLED) ## Compare searches of many vectors; choose with ARGS="--set 1000000x2048"
+	$(PIP_INSTALL) --editable '.[$(SERVICE_EXTRAS),bench]'
+	$(BIN)/python -m benchmarks.search $(ARGS)
 
 clean: ## Remove the environment and everything built
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

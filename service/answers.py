@@ -192,10 +192,20 @@ class BundleFacts(ModelIdentity):
     calibrated: bool
 
 
+class IndexSizes(BaseModel):
+    """How large a search index is: deleted rows count until their segment is written anew."""
+
+    sealed_segments: int
+    sealed_rows: int
+    tail_rows: int
+    bytes_in_memory: int
+
+
 class GalleryFacts(BaseModel):
-    """The gallery that is served."""
+    """The gallery that is served; `index` is null where it is not searched in this process."""
 
     records: int
+    index: IndexSizes | None
 
 
 class LimitFacts(BaseModel):

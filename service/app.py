@@ -15,8 +15,11 @@ from service.request_context import RequestContext
 from service.routes import (
     compare,
     console,
+    correction,
+    deletion,
     documentation,
     embed,
+    enrolment,
     gallery,
     health,
     info,
@@ -62,7 +65,11 @@ def create_app(running: Running) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.running = running
-    for module in (search, embed, compare, gallery, ingest, health, info, console, documentation):
+    for module in (
+        *(search, embed, compare),
+        *(enrolment, gallery, correction, deletion, ingest),
+        *(health, info, console, documentation),
+    ):
         app.include_router(module.router)
     app.mount("/console", console.console_files(), name="console")
     install_problem_handlers(app)

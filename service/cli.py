@@ -19,7 +19,7 @@ from vreid.engines import ENGINES
 
 @click.command()
 @click.option("--bundle", type=click.Path(path_type=Path), help="Model bundle to serve.")
-@click.option("--gallery", type=click.Path(path_type=Path), help="Gallery directory; made if new.")
+@click.option("--gallery", help="Gallery directory, or milvus://host:19530/name; made if new.")
 @click.option("--host", help="Address to listen on; by default this machine only.")
 @click.option("--port", type=int, help="Port to listen on; 0 takes a free one.")
 @click.option("--engine", type=click.Choice(ENGINES), help="What runs the model.")

@@ -10,14 +10,24 @@
         │   ├── InvalidSearch        k, cursor or query of a search out of range
         │   ├── GalleryNotFound      the directory holds no gallery
         │   ├── GalleryLocked        another process held the write lock for too long
+        │   ├── GalleryUnavailable   the Milvus server that holds it does not answer
         │   ├── GalleryUnwritable    disk full, read-only, a network disk, a directory of pictures
         │   ├── GalleryDamaged       the file is not what was written, or gone
         │   ├── GalleryUnsupported   written by a newer vreid
+        │   ├── GalleryRetired       a newer generation of the gallery is served
         │   ├── FeedForgotten        a reader missed deletions that the feed no longer has
         │   └── GalleryClosed        used after close
-        └── IndexingError
-            ├── SourceNotFound       the source is not there
-            └── SourceUnsupported    the source is of a kind that cannot be read
+        ├── IndexingError
+        │   ├── SourceNotFound       the source is not there
+        │   └── SourceUnsupported    the source is of a kind that cannot be read
+        ├── TransferError
+        │   ├── UnusableRecordFile   a file of records that cannot be read, or not as one
+        │   └── UnwritableRecordFile a file of records that cannot be written
+        ├── ParquetUnavailable       the package that reads Parquet files is not installed
+        └── ReindexingError          a gallery cannot be embedded with another bundle
+            ├── ReindexingRunning    another process is at it
+            ├── NotEmbeddable        records whose images are kept nowhere, or are others now
+            └── VerificationFailed   the new generation is not what it should be
 
 A gallery made under another model raises `vreid.errors.FingerprintMismatch`.
 """
@@ -79,6 +89,10 @@ class GalleryLocked(GalleryError):
     """Another process kept the gallery's write lock for longer than the waiting time."""
 
 
+class GalleryUnavailable(GalleryError):
+    """The Milvus server that holds the gallery does not answer; it may soon."""
+
+
 class GalleryUnwritable(GalleryError):
     """The gallery's files cannot be written.
 
@@ -93,6 +107,10 @@ class GalleryDamaged(GalleryError):
 
 class GalleryUnsupported(GalleryError):
     """The gallery was written by a newer version of vreid."""
+
+
+class GalleryRetired(GalleryError):
+    """The gallery has been embedded with another bundle; what was opened takes no more changes."""
 
 
 class FeedForgotten(GalleryError):
@@ -120,3 +138,35 @@ class SourceNotFound(IndexingError):
 
 class SourceUnsupported(IndexingError):
     """The source is of a kind that the job cannot read."""
+
+
+class TransferError(ServiceError):
+    """Base of the errors of importing and exporting records."""
+
+
+class UnusableRecordFile(TransferError):
+    """A file of records is not there, damaged, or not made as one; the message says how."""
+
+
+class UnwritableRecordFile(TransferError):
+    """A file of records cannot be written, or is there already."""
+
+
+class ParquetUnavailable(ServiceError):
+    """Parquet files need a package that is not installed; the message says how to get it."""
+
+
+class ReindexingError(ServiceError):
+    """A gallery cannot be embedded with another bundle; the message says what to do."""
+
+
+class ReindexingRunning(ReindexingError):
+    """Another process embeds this gallery, or swaps its generations."""
+
+
+class NotEmbeddable(ReindexingError):
+    """Records cannot be embedded again; the generation that is served stays."""
+
+
+class VerificationFailed(ReindexingError):
+    """The new generation is not what it should be; the one that is served stays."""

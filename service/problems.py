@@ -87,9 +87,15 @@ KINDS: dict[type[errors.VreidError], Kind] = {
     service_errors.GalleryLocked: Kind(
         503, "gallery-locked", "Another process holds the gallery", retry_after=1
     ),
+    service_errors.GalleryUnavailable: Kind(
+        503, "gallery-unavailable", "The gallery's server does not answer", retry_after=5
+    ),
     service_errors.GalleryDamaged: Kind(503, "gallery-damaged", "The gallery is damaged"),
     service_errors.GalleryUnwritable: Kind(
         507, "gallery-unwritable", "The gallery cannot be written"
+    ),
+    service_errors.GalleryRetired: Kind(
+        503, "gallery-retired", "The gallery has a newer generation", retry_after=30
     ),
     service_errors.GalleryClosed: Kind(
         503, "not-ready", "The service is shutting down", retry_after=2

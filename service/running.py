@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from service.embedder import Embedder
 from service.embedding_cache import EmbeddingCache
 from service.errors import GalleryError
-from service.gallery.gallery import Gallery
+from service.gallery.opening import open_gallery
+from service.gallery.protocol import GalleryProtocol
 from service.gallery.retention import RetentionThread, parse_age
 from service.ingest.crew import Crew
 from service.ingest.intake import Intake, check_at_start
@@ -40,7 +41,7 @@ class Running:
 
     settings: Settings
     embedder: Embedder
-    gallery: Gallery
+    gallery: GalleryProtocol
     workers: Workers
     reception: Reception
     intake: Intake | None = None
@@ -80,14 +81,14 @@ def open_running(settings: Settings) -> Running:
     """
     check_ingest(settings)
     embedder = open_embedder(settings)
-    gallery = Gallery.open(
+    gallery = open_gallery(
         settings.gallery,
         embedder.bundle,
         follow_interval=settings.refresh_interval,
         lock_timeout=settings.lock_timeout,
     )
     ingest = settings.ingest
-    storage = Storage(embedder, gallery.add_all, gallery.get)
+    storage = Storage(embedder, gallery.add_all, gallery.get, settings.keep_crops)
     return Running(
         settings,
         embedder,
@@ -100,7 +101,7 @@ def open_running(settings: Settings) -> Running:
     )
 
 
-def open_retention(settings: Settings, gallery: Gallery) -> RetentionThread | None:
+def open_retention(settings: Settings, gallery: GalleryProtocol) -> RetentionThread | None:
     """What deletes expired records of a gallery, not started yet; None where nothing expires."""
     if not settings.retention:
         return None

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.embedding_cache import CacheSettings
+from service.gallery.address import MilvusAddress, masked, parse_address
+from service.gallery.crops import KeepCrops
 from service.gallery.retention import parse_age
 from service.ingest.settings import IngestSettings
 from vreid.decoding import LARGEST_MAX_PIXELS
@@ -20,6 +29,11 @@ from vreid.errors import ConfigurationError
 
 PREFIX = "VREID_"
 SHIPPED_BUNDLE = Path(__file__).parent / "demo" / "bundle"
+
+GalleryAddress: TypeAlias = Annotated[
+    Path | MilvusAddress, BeforeValidator(parse_address), PlainSerializer(str)
+]
+"""As text, and in JSON, it has no password."""
 
 
 def data_directory() -> Path:
@@ -71,7 +85,10 @@ class Settings(BaseSettings):
     )
 
     bundle: Path = Field(default=SHIPPED_BUNDLE, description="directory of the model bundle")
-    gallery: Path = Field(default_factory=default_gallery, description="directory of the gallery")
+    gallery: GalleryAddress = Field(
+        default_factory=default_gallery,
+        description="directory of the gallery, or milvus://[user:password@]host:19530/name",
+    )
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(
         default=8000, ge=0, le=65535, description="port to listen on; 0 takes a free one"
@@ -129,9 +146,17 @@ class Settings(BaseSettings):
         default="info", description="the least that is worth a log line"
     )
     false_accept_rate: float = Field(
-        default=0.001, gt=0, lt=1, description="operating point of the verdict in /compare"
+        default=0.001,
+        gt=0,
+        lt=1,
+        description="operating point of the verdicts in /compare and /search",
     )
     limits: Limits = Field(default_factory=Limits, description="limits of one request")
+    keep_crops: KeepCrops = Field(
+        default="none",
+        description="encoded keeps the images of new records as they were sent, so that "
+        "`vreid reindex` can embed them with another model; none keeps thumbnails only",
+    )
     retention: dict[str, str] = Field(
         default_factory=dict,
         description='ages after which records are deleted, by camera, as in {"gate": "30d", '
@@ -170,6 +195,7 @@ def load_settings(overrides: Mapping[str, Any]) -> Settings:
     except ValidationError as error:
         raise ConfigurationError("; ".join(_sentences(error))) from error
     check_exposure(settings)
+    check_crops(settings)
     return settings
 
 
@@ -191,6 +217,19 @@ def check_exposure(settings: Settings) -> None:
         "address could read and delete the gallery; listen on 127.0.0.1, or say --allow-open "
         f"({PREFIX}ALLOW_OPEN=1) where the network itself decides who may connect"
     )
+
+
+def check_crops(settings: Settings) -> None:
+    """Refuse to keep crops where the gallery cannot.
+
+    Raises:
+        ConfigurationError: the gallery is in Milvus and `keep_crops` is on.
+    """
+    if settings.keep_crops != "none" and isinstance(settings.gallery, MilvusAddress):
+        raise ConfigurationError(
+            f"the gallery {settings.gallery} is in Milvus, which keeps no crops; set keep_crops "
+            f"({PREFIX}KEEP_CROPS) to none, or serve a gallery in a directory"
+        )
 
 
 def is_loopback(host: str) -> bool:
@@ -237,5 +276,5 @@ def _sentences(error: ValidationError) -> Iterator[str]:
         variable = PREFIX + "__".join(location).upper()
         message = entry["msg"][0].lower() + entry["msg"][1:]
         # An address may come with a password.
-        given = re.sub(r"//[^/]*@", "//***@", repr(entry["input"]))
+        given = masked(repr(entry["input"]))
         yield f"setting {'.'.join(location)} ({variable}): {message}, got {given}"

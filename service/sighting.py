@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.gallery.crops import KeepCrops
 from service.gallery.record import Labels, NewRecord, check_id
 from service.indexing.preparation import hash_content, hash_images
 from service.inputs import EnrolInput
+from service.request_errors import FieldProblem, InvalidField, InvalidRequest
+from vreid.errors import VreidError
 from vreid.modality import Modality
 from vreid.sample import Sample
 
@@ -26,6 +29,47 @@ def check_fields(asked: EnrolInput) -> None:
     Labels(asked.identity, asked.camera, asked.scene, asked.captured_at, asked.attributes)
 
 
+def check_sightings(sightings: Sequence[EnrolInput], is_numbered: bool) -> None:
+    """Refuse what the gallery would refuse of sightings that are stored together.
+
+    Args:
+        sightings: of one request.
+        is_numbered: whether the client calls them samples[0] and so on.
+
+    Raises:
+        InvalidField: naming the sighting; unnumbered, the error of `check_fields` itself.
+        InvalidRequest: two have one id.
+    """
+    for number, sighting in enumerate(sightings):
+        try:
+            check_fields(sighting)
+        except VreidError as error:
+            if not is_numbered:
+                raise
+            raise InvalidField(f"samples[{number}]", error) from error
+    refuse_repeated_ids(sightings)
+
+
+def refuse_repeated_ids(sightings: Sequence[EnrolInput]) -> None:
+    """Refuse sightings of which two would have one id.
+
+    Raises:
+        InvalidRequest: naming each repetition.
+    """
+    seen: set[str] = set()
+    problems: list[FieldProblem] = []
+    for number, sighting in enumerate(sightings):
+        if sighting.id is None:
+            continue
+        if sighting.id in seen:
+            problems.append(
+                FieldProblem(f"samples[{number}].id", "is the id of a sample before it")
+            )
+        seen.add(sighting.id)
+    if problems:
+        raise InvalidRequest(problems)
+
+
 def content_hash(asked: EnrolInput) -> str:
     """Return the hash by which `vreid index` recognises what was enrolled over HTTP."""
     images = asked.by_modality()
@@ -39,8 +83,11 @@ def new_record(
     mask: NDArray[np.bool_],
     thumbnails: Mapping[Modality, bytes],
     record_id: str | None,
+    keep_crops: KeepCrops = "none",
 ) -> NewRecord:
     """Return the record of a sighting; features (3, D), mask (3,).
+
+    `keep_crops` says whether the record holds the images as they were sent.
 
     Raises:
         InvalidRecord: a field cannot be stored.
@@ -57,4 +104,6 @@ def new_record(
         content_hash=content_hash(asked),
         images_hash=hash_images(asked.by_modality()),
         thumbnails=thumbnails,
+        crops=asked.by_modality() if keep_crops == "encoded" else {},
+        tir_palette=asked.tir_palette,
     )

@@ -31,6 +31,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "gallery": ("service.gallery.command:gallery", "service,cpu", "Inspect and edit a gallery."),
     "index": ("service.indexing.command:index", "service,cpu", "Index an archive offline."),
     "ingest": ("service.ingest.command:ingest", "service,cpu", "List and requeue failed entries."),
+    "reindex": (
+        "service.reindexing.command:reindex_command",
+        "service,cpu",
+        "Embed a gallery with another bundle.",
+    ),
     "serve": ("service.cli:serve", "service,cpu", "Serve /embed and /search over HTTP."),
     "synth": (
         "training.synth.command:synth",

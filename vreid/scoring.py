@@ -11,6 +11,7 @@ summation order (about 1e-16) disappears there, so a pair has the same score alo
 candidates, or among the whole gallery, and true ties are ties.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from vreid.calibration import Calibration
 from vreid.errors import FusionError, ScoringError
 from vreid.fusion import checked_features, l2_normalise, unnormalised_center
-from vreid.modality import MODALITIES, Modality, modalities_of
+from vreid.modality import MODALITIES, Modality
 from vreid.policy import (
     CENTER,
     COMPLETE,
@@ -48,7 +49,9 @@ __all__ = [
     "ResolvedPolicy",
     "Scores",
     "calibrated_probabilities",
+    "contribution_table",
     "contributions",
+    "contributions_of_row",
     "representation_key",
     "resolve_policy",
     "score",
@@ -161,25 +164,70 @@ def contributions(
         ScoringError: the policy is unknown or does not compare this pair, or the features
             do not fit together.
     """
+    table = contribution_table(
+        query_features,
+        query_mask,
+        np.asarray(gallery_features)[None],
+        np.atleast_2d(np.asarray(gallery_mask)),
+        policy,
+    )
+    return contributions_of_row(table[0])
+
+
+def contribution_table(
+    query_features: ArrayLike,
+    query_mask: ArrayLike,
+    gallery_features: ArrayLike,
+    gallery_mask: ArrayLike,
+    policy: str,
+) -> NDArray[np.float64]:
+    """What each modality adds to the score of one query with each gallery sample.
+
+    Args:
+        query_features: branch features of one sample (3, D).
+        query_mask: (3,).
+        gallery_features: (G, 3, D).
+        gallery_mask: (G, 3).
+        policy: center, concat or shared.
+
+    Returns:
+        (G, 3), see `contributions`; not a number where a modality takes no part.
+
+    Raises:
+        ScoringError: the policy is unknown or does not compare one of the pairs, or the features
+            do not fit together.
+    """
     chosen = _checked_policy(policy)
     query, query_present = _checked_side(np.asarray(query_features)[None], query_mask, "query")
-    gallery, gallery_present = _checked_side(
-        np.asarray(gallery_features)[None], gallery_mask, "gallery"
-    )
-    if query.shape != gallery.shape:
+    gallery, gallery_present = _checked_side(gallery_features, gallery_mask, "gallery")
+    if query.shape[1:] != gallery.shape[1:]:
         raise ScoringError("the two samples' features differ in size; embed both with one bundle")
-    code = int(representations(query_present, gallery_present, chosen)[0, 0])
-    if code == NOT_SCORED:
+    codes = representations(query_present, gallery_present, chosen)[0]
+    if (codes == NOT_SCORED).any():
         raise ScoringError(
             f"policy {chosen} does not compare this pair; use shared, or complete samples"
         )
-    if code == CENTER:
-        return _center_contributions(query[0], gallery[0], query_present[0], gallery_present[0])
-    both = query_present[0] & gallery_present[0]
-    length = np.linalg.norm(query[0][both]) * np.linalg.norm(gallery[0][both])
+    by_center = (codes == CENTER)[:, None]
+    # A sum for each pair by itself: how many are asked for changes no number.
+    dots = np.einsum("gmd,nd->gmn", gallery, query[0])
+    shared = query_present & gallery_present
+    lengths = np.sqrt((_row_squares(query) * shared).sum(axis=1)) * np.sqrt(
+        (_row_squares(gallery) * shared).sum(axis=1)
+    )
+    concatenated = _quotient(np.einsum("gmm->gm", dots), np.repeat(lengths[:, None], 3, axis=1))
+    halves = (dots.sum(axis=2) + dots.sum(axis=1)) / 2
+    lengths = np.sqrt(_squares(query.sum(axis=1))) * np.sqrt(_squares(gallery.sum(axis=1)))
+    centered = _quotient(halves, np.repeat(lengths[:, None], 3, axis=1))
+    taking_part = np.where(by_center, query_present | gallery_present, shared)
+    return np.where(taking_part, np.where(by_center, centered, concatenated), np.nan)
+
+
+def contributions_of_row(row: NDArray[np.float64]) -> dict[Modality, float]:
+    """One row (3,) of `contribution_table` by modality, without those that take no part."""
     return {
-        modality: _ratio(float(query[0, modality.index] @ gallery[0, modality.index]), length)
-        for modality in modalities_of(both)
+        modality: value
+        for modality, value in zip(MODALITIES, row.tolist(), strict=True)
+        if not math.isnan(value)
     }
 
 
@@ -217,7 +265,8 @@ def _shared_cosines(
     dots = np.zeros((len(query), len(gallery)))
     query_squares = np.zeros_like(dots)
     gallery_squares = np.zeros_like(dots)
-    for index in range(len(MODALITIES)):
+    # What no query has adds nothing.
+    for index in np.flatnonzero(query_present.any(axis=0)):
         # Missing rows are zero, so they add nothing to the dot products; the squared
         # norms have to be masked by the other side.
         dots += query[:, index] @ gallery[:, index].T
@@ -281,30 +330,16 @@ def _rows_by_subset(present: NDArray[np.bool_]) -> Iterator[NDArray[np.intp]]:
         yield np.flatnonzero(codes == code)
 
 
-def _center_contributions(
-    query: NDArray[np.float64],
-    gallery: NDArray[np.float64],
-    query_present: NDArray[np.bool_],
-    gallery_present: NDArray[np.bool_],
-) -> dict[Modality, float]:
-    query_sum, gallery_sum = query.sum(axis=0), gallery.sum(axis=0)
-    length = np.linalg.norm(query_sum) * np.linalg.norm(gallery_sum)
-    halves = (query @ gallery_sum + gallery @ query_sum) / 2
-    return {
-        modality: _ratio(float(halves[modality.index]), length)
-        for modality in modalities_of(query_present | gallery_present)
-    }
-
-
 def _squares(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.einsum("nd,nd->n", rows, rows), dtype=np.float64)
+
+
+def _row_squares(features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Squared length of each modality's features (N, M)."""
+    return np.asarray(np.einsum("nmd,nmd->nm", features, features), dtype=np.float64)
 
 
 def _quotient(
     numerator: NDArray[np.float64], denominator: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)
-
-
-def _ratio(numerator: float, denominator: np.floating) -> float:
-    return numerator / float(denominator) if denominator > 0 else 0.0

@@ -13,7 +13,7 @@ import click
 from redis.exceptions import RedisError
 
 from service.cli import warn_about_unknown_variables
-from service.gallery.store import GalleryStore
+from service.gallery.opening import open_records
 from service.ingest.crew import Crew
 from service.ingest.errors import IngestOff, IngestUnavailable
 from service.ingest.queue import EntryQueue
@@ -28,7 +28,7 @@ _redis_option = click.option("--redis", help="Redis server of ingest, as redis:/
 
 @click.command()
 @click.option("--bundle", type=click.Path(path_type=Path), help="The bundle that embeds.")
-@click.option("--gallery", type=click.Path(path_type=Path), help="The gallery's directory.")
+@click.option("--gallery", help="The gallery's directory, or milvus://host:19530/name.")
 @_redis_option
 @click.option("--engine", type=click.Choice(ENGINES), help="What runs the model.")
 @click.option("--threads", type=int, help="Threads of the engine.")
@@ -41,7 +41,7 @@ _redis_option = click.option("--redis", help="Redis server of ingest, as redis:/
 )
 def worker(
     bundle: Path | None,
-    gallery: Path | None,
+    gallery: str | None,
     redis: str | None,
     engine: str | None,
     threads: int | None,
@@ -57,15 +57,10 @@ def worker(
     warn_about_unknown_variables()
     check_ingest(settings)
     embedder = open_embedder(settings)
-    manifest = embedder.bundle.manifest
-    store = GalleryStore.open(
-        settings.gallery,
-        manifest.fingerprint,
-        manifest.feature_size,
-        lock_timeout=settings.lock_timeout,
-    )
+    store = open_records(settings.gallery, embedder.bundle, lock_timeout=settings.lock_timeout)
     try:
-        crew = Crew(settings.ingest, Storage(embedder, store.add, store.get), workers)
+        storage = Storage(embedder, store.add, store.get, settings.keep_crops)
+        crew = Crew(settings.ingest, storage, workers)
         stop = _stop_on_signal()
         crew.start()
         click.echo(f"vreid worker takes entries from {settings.ingest.redis}")

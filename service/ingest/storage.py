@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from service.embedder import Embedder
 from service.errors import DuplicateRecord, UnknownRecord
+from service.gallery.crops import KeepCrops
 from service.gallery.record import NewRecord, Record
 from service.ingest.entry import Entry
 from service.query import sent_samples
@@ -36,8 +37,11 @@ class Stored:
 class Storage:
     """An embedder and a gallery; safe to use from several threads."""
 
-    def __init__(self, embedder: Embedder, add: Add, get: Get) -> None:
+    def __init__(
+        self, embedder: Embedder, add: Add, get: Get, keep_crops: KeepCrops = "none"
+    ) -> None:
         self._embedder = embedder
+        self._keep_crops = keep_crops
         self._add = add
         self._get = get
 
@@ -56,7 +60,7 @@ class Storage:
             sent_samples(entry.samples, entry.is_form), with_thumbnails=True
         )
         records = [
-            new_record(sample, features, mask, thumbnails, record_id)
+            new_record(sample, features, mask, thumbnails, record_id, self._keep_crops)
             for sample, features, mask, thumbnails, record_id in zip(
                 entry.samples,
                 embedded.features,

@@ -17,6 +17,8 @@ from service.errors import (
     GalleryClosed,
     GalleryDamaged,
     GalleryLocked,
+    GalleryRetired,
+    GalleryUnavailable,
     GalleryUnwritable,
 )
 from service.ingest.entry import Entry
@@ -27,7 +29,14 @@ from service.problems import problem_document_of, unexpected_problem_document
 from service.request_errors import MalformedBody
 from vreid.errors import VreidError
 
-GALLERY_OUTAGES = (GalleryClosed, GalleryDamaged, GalleryLocked, GalleryUnwritable)
+GALLERY_OUTAGES = (
+    GalleryClosed,
+    GalleryDamaged,
+    GalleryLocked,
+    GalleryRetired,
+    GalleryUnavailable,
+    GalleryUnwritable,
+)
 """What is wrong with the gallery and not with an entry: it waits, and no try is counted."""
 
 _FIRST_PAUSE = 0.1

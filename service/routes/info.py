@@ -11,10 +11,12 @@ from service.answers import (
     BundleFacts,
     EngineFacts,
     GalleryFacts,
+    IndexSizes,
     InfoAnswer,
     IngestFacts,
     LimitFacts,
 )
+from service.gallery.gallery import GalleryInfo
 from service.ingest.errors import IngestUnavailable
 from service.routes.dependencies import RunningService
 from vreid import __version__
@@ -37,6 +39,22 @@ async def ingest_facts(running: RunningService) -> IngestFacts:
         limit=running.settings.ingest.length,
         workers=0 if running.crew is None else running.crew.working,
         keeps_on_disk=None if facts is None else facts.keeps_on_disk,
+    )
+
+
+def gallery_facts(info: GalleryInfo) -> GalleryFacts:
+    """Return how much the gallery holds, and how large its index is."""
+    index = info.index
+    return GalleryFacts(
+        records=info.records,
+        index=None
+        if index is None
+        else IndexSizes(
+            sealed_segments=index.sealed_segments,
+            sealed_rows=index.sealed_rows,
+            tail_rows=index.tail_rows,
+            bytes_in_memory=index.bytes_in_memory,
+        ),
     )
 
 
@@ -65,7 +83,7 @@ def info(
             precision=engine.precision,
             threads=getattr(engine, "threads", None),
         ),
-        gallery=GalleryFacts(records=running.gallery.count()),
+        gallery=gallery_facts(running.gallery.info()),
         ingest=ingest,
         limits=LimitFacts(**running.settings.limits.model_dump()),
     )

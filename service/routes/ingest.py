@@ -14,17 +14,15 @@ from service.ingest.entry import Entry, make_entry
 from service.ingest.errors import IngestOff
 from service.ingest.intake import Intake
 from service.ingest.progress import now
-from service.inputs import IngestInput
 from service.openapi import body_of, problems_of
 from service.presentation import record_address
 from service.problems import ProblemBody
 from service.query import refuse_too_many_samples, sent_samples
-from service.request_errors import FieldProblem, InvalidField, InvalidRequest
+from service.request_errors import FieldProblem, InvalidRequest
 from service.requests import read_ingest
 from service.routes.dependencies import RunningService
 from service.running import Running
-from service.sighting import check_fields
-from vreid.errors import VreidError
+from service.sighting import check_sightings
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 LONGEST_KEY = 255
@@ -148,36 +146,9 @@ def prepare_entry(
     reading = read_ingest(body, content_type)
     asked = reading.value
     refuse_too_many_samples(asked.samples, running.settings.limits)
-    for number, sample in enumerate(asked.samples):
-        try:
-            check_fields(sample)
-        except VreidError as error:
-            if reading.is_form:
-                raise
-            raise InvalidField(f"samples[{number}]", error) from error
-    refuse_repeated_ids(asked)
+    check_sightings(asked.samples, is_numbered=not reading.is_form)
     running.embedder.check_headers(sent_samples(asked.samples, reading.is_form))
     return make_entry(asked.samples, reading.is_form, key, request_id, now())
-
-
-def refuse_repeated_ids(asked: IngestInput) -> None:
-    """Refuse a batch in which two records would have one id.
-
-    Raises:
-        InvalidRequest: naming each repetition.
-    """
-    seen: set[str] = set()
-    problems: list[FieldProblem] = []
-    for number, sample in enumerate(asked.samples):
-        if sample.id is None:
-            continue
-        if sample.id in seen:
-            problems.append(
-                FieldProblem(f"samples[{number}].id", "is the id of a sample before it")
-            )
-        seen.add(sample.id)
-    if problems:
-        raise InvalidRequest(problems)
 
 
 def ingest_address(entry_id: str) -> str:

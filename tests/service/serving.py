@@ -18,7 +18,7 @@ from service.settings import Settings, load_settings
 
 @contextmanager
 def running_service(
-    bundle: Path, gallery: Path, **settings: object
+    bundle: Path, gallery: Path | str, **settings: object
 ) -> Iterator[tuple[httpx.Client, Running]]:
     """Serve until the block ends; yields a client and the service's parts."""
     effective = load_settings({"bundle": bundle, "gallery": gallery, "port": 0, **settings})

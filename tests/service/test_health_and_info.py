@@ -33,5 +33,8 @@ def test_info_names_model_engine_gallery_and_limits(
     assert answer["model"]["feature_size"] == 16
     assert answer["engine"]["name"] == "onnxruntime-cpu"
     assert answer["engine"]["threads"] >= 1
-    assert answer["gallery"] == {"records": 1}
+    assert answer["gallery"]["records"] == 1
+    index = answer["gallery"]["index"]
+    assert (index["tail_rows"], index["sealed_rows"], index["sealed_segments"]) == (1, 0, 0)
+    assert index["bytes_in_memory"] > 0
     assert answer["limits"]["k"] == 1000

@@ -3,6 +3,8 @@ from typing import Any
 import httpx
 import pytest
 
+from service.search.input import SearchInput
+
 
 @pytest.fixture
 def document(client: httpx.Client) -> dict[str, Any]:
@@ -35,10 +37,25 @@ def test_a_call_with_images_is_described_as_form_and_as_json(
 def test_the_search_form_has_the_fields_that_the_service_reads(document: dict[str, Any]) -> None:
     form = document["components"]["schemas"]["SearchForm"]
     assert set(form["properties"]) == {
-        *("rgb", "nir", "tir", "tir_palette", "id", "k", "policy", "filter")
+        *("rgb", "nir", "tir", "tir_palette", "id", "ids", "embedding", "embeddings"),
+        *("k", "policy", "filter", "camera", "scene", "group_by", "group_size", "rerank"),
+        *("min_score", "min_probability", "false_accept_rate"),
+        *("explain", "features", "cursor"),
     }
     assert form["additionalProperties"] is False
     assert form["properties"]["rgb"]["format"] == "binary"
+
+
+def test_every_example_of_a_search_is_one_that_the_service_reads(document: dict[str, Any]) -> None:
+    content = document["paths"]["/search"]["post"]["requestBody"]["content"]["application/json"]
+    examples = [example["value"] for example in content["examples"].values()]
+    assert len(examples) > 5
+    for example in examples:
+        SearchInput.model_validate(without_shortened_images(example))
+
+
+def without_shortened_images(example: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in example.items() if name != "samples"} | {"id": "a"}
 
 
 def test_every_error_is_described_as_a_problem(document: dict[str, Any]) -> None:

@@ -18,7 +18,9 @@ from vreid.scoring import (
     NOT_SCORED,
     POLICIES,
     RESOLVED_POLICIES,
+    contribution_table,
     contributions,
+    contributions_of_row,
     representation_key,
     resolve_policy,
     score,
@@ -292,3 +294,15 @@ def test_an_empty_gallery_gives_no_scores() -> None:
     scores = score(*side(0, 2), np.zeros((0, 3, 8)), np.zeros((0, 3)), "shared", CALIBRATION)
     assert scores.score.shape == (2, 0)
     assert scores.ranking_key.shape == (2, 0)
+
+
+@pytest.mark.parametrize("policy", ["center", "shared"])
+def test_contributions_of_many_are_those_of_each(policy: str) -> None:
+    generator = np.random.default_rng(3)
+    gallery = generator.normal(size=(40, 3, 16)).astype(np.float16)
+    masks = generator.random((40, 3)) < 0.6
+    masks[~masks.any(axis=1)] = True
+    query, mask = generator.normal(size=(3, 16)).astype(np.float16), np.array([True, False, True])
+    table = contribution_table(query, mask, gallery, masks, policy)
+    for row, features, present in zip(table, gallery, masks, strict=True):
+        assert contributions_of_row(row) == contributions(query, mask, features, present, policy)

@@ -7,7 +7,7 @@ import pytest
 from redis.exceptions import RedisError
 
 from service.embedder import Embedder
-from service.errors import GalleryClosed, GalleryUnwritable
+from service.errors import GalleryClosed, GalleryError, GalleryRetired, GalleryUnwritable
 from service.gallery.gallery import Gallery
 from service.gallery.record import NewRecord, Record
 from service.ingest.crew import Crew
@@ -197,12 +197,15 @@ def test_a_fault_that_passes_is_stored(site: Site) -> None:
     assert (site.progress(entry).status, site.progress(entry).attempts) == ("stored", 2)
 
 
-def test_a_gallery_that_cannot_be_written_uses_up_no_tries(site: Site) -> None:
+@pytest.mark.parametrize("outage", [GalleryUnwritable, GalleryRetired])
+def test_a_gallery_that_cannot_be_written_uses_up_no_tries(
+    site: Site, outage: type[GalleryError]
+) -> None:
     outages = iter([True] * 5)
 
     def full_disk(records: Sequence[NewRecord]) -> Sequence[Record]:
         if next(outages, False):
-            raise GalleryUnwritable("the disk is full")
+            raise outage("the disk is full, or another generation is served")
         return site.gallery.add_all(records)
 
     entry = site.accept(1)
