@@ -18,8 +18,8 @@ from typing import Any
 
 from service.errors import FeedForgotten, GalleryDamaged, GalleryError, UnknownRecord
 from service.gallery import deletion, enrolment, feed, generations, pictures, schema
-from service.gallery.blocks import RecordBlock, compare_block, store_block
 from service.gallery.address import directory_of
+from service.gallery.blocks import RecordBlock, compare_block, store_block
 from service.gallery.database import DATABASE_NAME, Database
 from service.gallery.deletion import Selection
 from service.gallery.feed import Change
