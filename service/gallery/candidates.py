@@ -9,7 +9,7 @@ segments together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,6 +25,7 @@ from service.gallery.planning import (
     padded_vector,
     rows_of_group,
 )
+from service.gallery.pruning import may_be_best, plain_cosines
 from service.gallery.sealed_segment import SealedSegment
 from service.gallery.segments import Segment
 from service.gallery.tail import TailView
@@ -113,7 +114,7 @@ def best_by_codes(
         else:
             coded.append((number, part, rows))
     vector = padded_vector(group, feature_size)
-    found += _best(
+    estimated = _best(
         list(
             parallel(
                 [
@@ -124,7 +125,27 @@ def best_by_codes(
         ),
         wanted,
     )
-    return found
+    return found + _pruned(estimated, {number: part for number, part, _ in coded}, group, count)
+
+
+def _pruned(
+    found: Sequence[Found], parts: Mapping[int, Part], group: Group, count: int
+) -> list[Found]:
+    """What was found, without rows that cannot be among the `count` best."""
+    if sum(len(each.rows) for each in found) <= count:
+        return list(found)
+    cosines = []
+    for each in found:
+        part = parts[each.part]
+        mask = part.columns.mask[each.rows]
+        features = part.rows.features(each.rows)
+        cosines.append(plain_cosines(features, mask, group.space.common, group.vector))
+    kept = may_be_best(np.concatenate(cosines), count, len(group.vector))
+    ends = np.cumsum([len(each.rows) for each in found])
+    return [
+        Found(each.part, each.scores[own], each.rows[own])
+        for each, own in zip(found, np.split(kept, ends[:-1]), strict=True)
+    ]
 
 
 def joined(found: Iterable[Found]) -> Candidates:
