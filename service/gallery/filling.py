@@ -44,7 +44,7 @@ def fill(index: SearchIndex, store: GalleryStore, loaded: LoadedGallery) -> None
             continue
         unwritten.finish()
         expected -= 1
-        segment = _sealed(part, store.facts.feature_size)
+        segment = sealed(part, store.facts.feature_size)
         if segment is not None:
             index.adopt(segment, part.live)
         else:
@@ -124,7 +124,7 @@ class BulkSealing:
         self._kept = []
 
 
-def _sealed(loaded: LoadedSegment, feature_size: int) -> SealedSegment | None:
+def sealed(loaded: LoadedSegment, feature_size: int) -> SealedSegment | None:
     """The segment that was loaded; None when another version's codes cannot be used."""
     try:
         spaces = spaces_of(loaded.arrays, loaded.stored.rows, feature_size)

@@ -15,7 +15,9 @@ from service.gallery.backup import restore as restore_backup
 from service.gallery.deletion import Selection
 from service.gallery.doctor import Examination, examine
 from service.gallery.opened import opened
+from service.gallery.recall import RecallEstimate
 from service.gallery.retention import parse_age
+from service.gallery.stored_recall import estimate_stored_recall
 
 _DIRECTORY = click.argument("directory", type=click.Path(path_type=Path))
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -119,14 +121,19 @@ def restore(backup: Path, directory: Path) -> None:
 def doctor(directory: Path, repair: bool, as_json: bool) -> None:
     """Check everything in DIRECTORY: database, records, thumbnails, files of the index.
 
+    Of a large gallery it also estimates the recall of its search, from a sample of its records.
     The exit status is 0 when nothing is wrong or everything that was has been repaired.
     """
     with opened(directory) as store:
         examination = examine(store, repair=repair)
+        recall = estimate_stored_recall(store) if examination.sound else None
     if as_json:
-        click.echo(json.dumps({**asdict(examination), "sound": examination.sound}))
+        estimate = None if recall is None else asdict(recall)
+        answer = {**asdict(examination), "sound": examination.sound, "recall": estimate}
+        click.echo(json.dumps(answer))
     else:
         _print(examination)
+        _print_recall(recall)
     if not examination.sound:
         sys.exit(1)
 
@@ -142,3 +149,11 @@ def _print(examination: Examination) -> None:
     )
     if not examination.sound:
         click.echo("add --repair to mend what can be mended", err=True)
+
+
+def _print_recall(recall: RecallEstimate | None) -> None:
+    if recall is not None:
+        click.echo(
+            f"recall@{recall.results} of the search: {recall.recall:.4f} (+- {recall.margin:.4f}, "
+            f"{recall.queries} of {recall.records} records searched for)"
+        )

@@ -131,5 +131,5 @@ def test_a_gallery_of_another_bundle_is_refused_at_start_up(
     refused = vreid("serve", "--bundle", other.path, "--gallery", gallery, "--port", "0")
     assert refused.returncode == 1
     assert other.fingerprint in refused.stderr
-    assert "vreid index" in refused.stderr
+    assert "vreid reindex" in refused.stderr
     assert "Traceback" not in refused.stderr

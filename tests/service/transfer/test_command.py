@@ -133,6 +133,8 @@ def test_an_import_that_was_ended_halfway_is_resumed(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # Whoever runs the tests in the background has it ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     seen = _wait_for_records(job, tmp_path / "g", 20)
     os.kill(job.pid, ending)
