@@ -32,3 +32,11 @@ def open_parquet(path: Path) -> Any:  # noqa: ANN401 - pyarrow has no types
     Raises `ParquetUnavailable`, OSError, and ValueError when the file is no Parquet file.
     """
     return parquet_package().ParquetFile(path, pre_buffer=False, buffer_size=_PIECE)
+
+
+def damage_errors() -> tuple[type[Exception], ...]:
+    """What pyarrow raises at files that are damaged. Raises `ParquetUnavailable`."""
+    parquet_package()
+    import pyarrow as arrow
+
+    return (arrow.ArrowException, OSError, ValueError, OverflowError, MemoryError)

@@ -79,7 +79,8 @@ def import_command(
     also a timestamp with a zone. In an npz file an empty text is no value.
 
     A record that the gallery has already is skipped, so an interrupted import is resumed by running
-    it again; a row whose id another record has is rejected. Rows count from 0. The exit status is 0
+    it again, and so is one whose content_hash (which an export adds) another record of the gallery
+    has; a row whose id another record has is rejected. Rows count from 0. The exit status is 0
     only when nothing was rejected.
     """  # noqa: D301 - \b is click's mark for lines to keep
     try:
@@ -149,8 +150,9 @@ def export_command(file: Path, directory: Path, conditions: Filter | None, as_js
 
 def _report(summary: ImportSummary, as_json: bool) -> None:
     click.echo(
-        f"{summary.imported} imported, {summary.skipped} skipped (already in the gallery), "
-        f"{summary.rejected} rejected in {summary.seconds:.1f} s",
+        f"{summary.imported} imported, {summary.skipped} skipped (already in the gallery"
+        + (f"; {summary.known_content} of them under another id" if summary.known_content else "")
+        + f"), {summary.rejected} rejected in {summary.seconds:.1f} s",
         err=as_json,
     )
     if summary.rejects is not None:

@@ -62,9 +62,12 @@ def new_file(path: Path) -> Iterator[Path]:
         yield partial
         with partial.open("rb") as stream:
             os.fsync(stream.fileno())
-        # Unlike a rename it fails when somebody made the file meanwhile.
-        os.link(partial, path)
+        _give_name(partial, path)
         sync_directory(path.parent)
+    except FileExistsError as error:
+        raise UnwritableRecordFile(
+            f"{path} has been made by somebody else meanwhile; name a new file, and export again."
+        ) from error
     except OSError as error:
         raise UnwritableRecordFile(
             f"{path} cannot be written ({error.strerror or error}); free disk space, or name a "
@@ -72,6 +75,23 @@ def new_file(path: Path) -> Iterator[Path]:
         ) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _give_name(partial: Path, path: Path) -> None:
+    """Give a whole file its name. Raises FileExistsError when somebody has made one meanwhile."""
+    try:
+        # Unlike a rename it fails when the name is taken.
+        os.link(partial, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # Not every file system has hard links: the name is taken first, by an empty file.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        try:
+            partial.replace(path)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
 
 
 def _suffixes() -> str:

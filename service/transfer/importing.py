@@ -3,7 +3,8 @@
     file --blocks--> checked --one transaction a block--> stored
 
 A block is durable when it is counted. An import that was ended is run again: records that are in
-the gallery already are compared with the file's and skipped when they are the same.
+the gallery already are compared with the file's and skipped when they are the same, and so are
+those whose content the gallery has under another id.
 """
 
 from __future__ import annotations
@@ -17,28 +18,27 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from service.errors import DuplicateRecord
-from service.gallery.blocks import RecordBlock
 from service.gallery.store import GalleryStore
 from service.indexing.rejects import RejectsFile
-from service.transfer.checking import CheckedRows, RejectedRow, checked, without_repeated_ids
+from service.transfer.checking import checked
 from service.transfer.files import open_records
+from service.transfer.storing import Storing
 from vreid.errors import FingerprintMismatch
 
 DEFAULT_BATCH_SIZE = 2048
 
-_TAKEN = (
-    "The gallery has another record with this id; give this one another id, or delete that one "
-    "first."
-)
-
 
 @dataclass(frozen=True, slots=True)
 class ImportSummary:
-    """What an import did, in rows of the file. `rejects` is None when nothing was rejected."""
+    """What an import did, in rows of the file. `rejects` is None when nothing was rejected.
+
+    `known_content` is how many of the skipped ones have content that the gallery has under another
+    id.
+    """
 
     imported: int
     skipped: int
+    known_content: int
     rejected: int
     seconds: float
     rejects: Path | None
@@ -76,14 +76,16 @@ def import_records(
             desc="importing",
             disable=None if show_progress else True,
         )
-        imported = skipped = 0
+        storing = Storing(store)
+        imported = skipped = known_content = 0
         try:
             for rows in records.rows(batch_size):
                 found = checked(rows)
-                added, same, taken = store_new(found, store)
-                imported += added
-                skipped += same
-                for each in sorted((*found.rejected, *taken), key=lambda row: row.row):
+                done = storing.store(found)
+                imported += done.added
+                skipped += done.same + done.known_content
+                known_content += done.known_content
+                for each in sorted((*found.rejected, *done.taken), key=lambda row: row.row):
                     rejected.write_line(
                         {"source": file.name, "row": each.row, "id": each.id, "reason": each.reason}
                     )
@@ -93,37 +95,13 @@ def import_records(
             rejected.close()
             store.close()
     return ImportSummary(
-        imported, skipped, rejected.count, time.monotonic() - started, rejected.path
+        imported,
+        skipped,
+        known_content,
+        rejected.count,
+        time.monotonic() - started,
+        rejected.path,
     )
-
-
-def store_new(found: CheckedRows, store: GalleryStore) -> tuple[int, int, list[RejectedRow]]:
-    """Store what is new: how many that was, how many were there, and whose id another has."""
-    added = known = 0
-    taken: list[RejectedRow] = []
-    for rows in without_repeated_ids(found.block):
-        block = found.block.rows(rows)
-        same, other = _stored(block, store)
-        added += len(rows) - len(same) - len(other)
-        known += len(same)
-        taken += [RejectedRow(found.numbers[rows[at]], block.id[at], _TAKEN) for at in other]
-    return added, known, taken
-
-
-def _stored(block: RecordBlock, store: GalleryStore) -> tuple[list[int], list[int]]:
-    """Store the records that the gallery lacks; the rows of those it has, the same or not."""
-    while True:
-        same, other = store.compare_block(block)
-        there = {*same, *other}
-        new = [row for row in range(len(block)) if row not in there]
-        if not new:
-            return same, other
-        try:
-            store.add_block(block.rows(new))
-        except DuplicateRecord:
-            # Another process stored one of them in between: compared again, it is there.
-            continue
-        return same, other
 
 
 def _check_model(

@@ -9,6 +9,7 @@ value. A time is a text in ISO 8601 with a zone, or an int64 of microseconds sin
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import UnusableRecordFile
-from service.transfer.npz_members import Member
+from service.transfer.npz_members import COMPRESSIONS, DAMAGE, Member, unreadable
 from service.transfer.rows import (
     COLUMNS,
     MODEL,
@@ -44,7 +45,7 @@ class NpzRecords:
         self.path = path
         try:
             self._archive = zipfile.ZipFile(path)
-        except (OSError, zipfile.BadZipFile) as error:
+        except DAMAGE as error:
             raise UnusableRecordFile(
                 f"{path} cannot be read as an npz file ({error}); name one that numpy.savez wrote."
             ) from error
@@ -78,7 +79,7 @@ class NpzRecords:
                 if first + size >= self.count:
                     for member in members.values():
                         member.end()
-                yield FileRows(first, read["features"], read["mask"], columns)
+                yield FileRows(first, read["features"], _truths(read["mask"]), columns)
         finally:
             for member in members.values():
                 member.close()
@@ -91,7 +92,20 @@ class NpzRecords:
         return closing(Member(self._archive, name, self.path))
 
     def _checked_names(self) -> list[str]:
-        found = [name.removesuffix(".npy") for name in self._archive.namelist()]
+        members = self._archive.infolist()
+        found = [each.filename.removesuffix(".npy") for each in members]
+        for name, each in zip(found, members, strict=True):
+            if name == each.filename:
+                raise UnusableRecordFile(
+                    f"{self.path} has the member {name[:60]!r}, which is no array; write the file "
+                    "with numpy.savez or numpy.savez_compressed."
+                )
+            if each.compress_type not in COMPRESSIONS:
+                raise unreadable(self.path, name, "numpy does not compress so")
+        if len(set(found)) != len(found):
+            raise UnusableRecordFile(
+                f"{self.path} has an array twice; give each array its own name."
+            )
         for needed in ("features", "mask", "id"):
             if needed not in found:
                 raise UnusableRecordFile(
@@ -109,7 +123,7 @@ class NpzRecords:
         if f"{MODEL}.npy" not in self._archive.namelist():
             return None
         with self._opened(MODEL) as member:
-            if member.dtype.kind not in "US" or int(np.prod(member.shape)) != 1:
+            if member.dtype.kind not in "US" or math.prod(member.shape) != 1:
                 raise UnusableRecordFile(
                     f"{self.path}: model must be one text, the fingerprint of the bundle."
                 )
@@ -161,6 +175,12 @@ def _check_features(member: Member, path: Path) -> None:
         raise UnusableRecordFile(
             f"{path}: features is of type {member.dtype}; save float16 or float32."
         )
+
+
+def _truths(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The mask with each byte 0 or 1: a file may have others, which numpy would count with."""
+    truths: NDArray[np.bool_] = mask.view(np.uint8) != 0
+    return truths
 
 
 def _cells(name: str, values: NDArray[Any]) -> Sequence[Cell]:

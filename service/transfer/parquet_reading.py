@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import UnusableRecordFile
-from service.parquet import open_parquet
+from service.parquet import damage_errors, open_parquet
 from service.transfer.rows import (
     COLUMNS,
     MODEL,
@@ -42,10 +42,11 @@ class ParquetRecords:
 
     def __init__(self, path: Path, feature_size: int) -> None:
         self.path = path
+        self._damage = damage_errors()
         try:
             self._file = open_parquet(path)
             self._schema = self._file.schema_arrow
-        except (OSError, ValueError) as error:
+        except self._damage as error:
             raise UnusableRecordFile(
                 f"{path} cannot be read as a Parquet file ({error}); name one, or copy it again."
             ) from error
@@ -84,7 +85,7 @@ class ParquetRecords:
             for batch in self._file.iter_batches(rows_at_once(at_once, row_bytes)):
                 yield self._rows(batch, first)
                 first += batch.num_rows
-        except (OSError, ValueError) as error:
+        except self._damage as error:
             raise UnusableRecordFile(
                 f"{self.path} is damaged near row {first} ({error}); copy or write the file again. "
                 "The records before are imported, and are skipped the next time."
@@ -168,11 +169,7 @@ class ParquetRecords:
         if kind.startswith("timestamp"):
             import pyarrow as arrow
 
-            to_microseconds = arrow.timestamp("us", tz=column.type.tz)
-            cells: list[Cell] = (
-                column.cast(to_microseconds, safe=False).cast(arrow.int64()).to_pylist()
-            )
-            return cells
+            return _microseconds(column.cast(arrow.int64()).to_pylist(), column.type.unit)
         values = column.to_pylist()
         if name in TIME_COLUMNS:
             return [None if value == "" else value for value in values]
@@ -225,6 +222,19 @@ class ParquetRecords:
             advice = "which is no text; save it as texts."
         if not fits:
             raise UnusableRecordFile(f"{self.path}: {name} is of type {kind}, {advice}")
+
+
+def _microseconds(counts: Sequence[int | None], unit: str) -> list[Cell]:
+    """Times of a unit of Parquet as microseconds, cut to them.
+
+    They are as large as they come out: what is no moment then is told when the row is checked,
+    which an int64 that has run over would hide.
+    """
+    if unit == "ns":
+        # Before 1970 too a moment lies in the microsecond that began before it.
+        return [None if count is None else count // 1000 for count in counts]
+    factor = {"s": 1_000_000, "ms": 1000, "us": 1}[unit]
+    return [None if count is None else count * factor for count in counts]
 
 
 def _item_type(kind: Any) -> Any:  # noqa: ANN401 - a pyarrow DataType

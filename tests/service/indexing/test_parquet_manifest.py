@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,34 @@ def test_a_bad_row_is_reported_and_the_others_are_read(tmp_path: Path) -> None:
         items[1:6], ("no image", "yesterday", "JSON object", "object", "sizes"), strict=True
     ):
         assert said in (item.problem or "")
+
+
+@pytest.mark.parametrize("unit", ["ms", "us"])
+@pytest.mark.parametrize("column", ["captured_at", "seen"])
+def test_a_time_outside_the_calendar_costs_its_row_and_no_other(
+    tmp_path: Path, unit: str, column: str
+) -> None:
+    times = pa.array([0, 2**62, None, -(2**63)], pa.int64()).cast(pa.timestamp(unit, tz="UTC"))
+    table = pa.table({"rgb": ["a.jpg", "b.jpg", "c.jpg", "d.jpg"], column: times})
+    pq.write_table(table, tmp_path / "m.parquet")
+    items = list(read_source(tmp_path / "m.parquet"))
+    assert [item.label for item in items] == [f"m.parquet:{row}" for row in range(4)]
+    assert [item.sample is not None for item in items] == [True, False, True, False]
+    for item in (items[1], items[3]):
+        assert "years 1 to 9999" in (item.problem or "")
+
+
+def test_nanoseconds_are_cut_to_microseconds(tmp_path: Path) -> None:
+    times = pa.array([-1, 1999], pa.int64()).cast(pa.timestamp("ns", tz="UTC"))
+    pq.write_table(
+        pa.table({"rgb": ["a.jpg", "b.jpg"], "captured_at": times}), tmp_path / "m.parquet"
+    )
+    start = datetime(1970, 1, 1, tzinfo=UTC)
+    samples = [item.sample for item in read_source(tmp_path / "m.parquet")]
+    assert [sample and sample.captured_at for sample in samples] == [
+        start - timedelta(microseconds=1),
+        start + timedelta(microseconds=1),
+    ]
 
 
 def test_a_folder_with_a_parquet_manifest_is_read_by_it(tmp_path: Path) -> None:

@@ -138,6 +138,39 @@ def test_parts_indexed_apart_are_merged_by_export_and_import(
     assert (again.indexed, again.skipped) == (0, 24)
 
 
+def test_equal_pictures_in_different_parts_are_merged_to_one_record_as_in_a_single_run(
+    tmp_path: Path, bundle: Bundle
+) -> None:
+    folder, merged = tmp_path / "archive", tmp_path / "merged"
+    for number in range(16):
+        # Every picture is there twice, under another name.
+        write_picture(folder / f"{number:02}.jpg", number // 2)
+    parts = [Shard(number, 2) for number in (1, 2)]
+    names = [{each.label for each in part.of(read_source(folder), folder)} for part in parts]
+    apart = sum(
+        (f"{number:02}" in names[0]) != (f"{number + 1:02}" in names[0])
+        for number in range(0, 16, 2)
+    )
+    assert apart
+    summaries = []
+    for number, part in enumerate(parts):
+        gallery, file = tmp_path / f"g{number}", tmp_path / f"g{number}.npz"
+        index_source(folder, bundle, gallery, shard=part, show_progress=False)
+        store = GalleryStore.open_existing(gallery)
+        export_records(store, file, show_progress=False)
+        store.close()
+        size = bundle.manifest.feature_size
+        summaries.append(
+            import_records(file, bundle.fingerprint, size, merged, show_progress=False)
+        )
+    assert [each.known_content for each in summaries] == [0, apart]
+    assert len(pictures_in(merged)) == 8
+    again = index_source(folder, bundle, merged, show_progress=False)
+    assert (again.indexed, again.skipped) == (0, 16)
+    whole = index_source(folder, bundle, tmp_path / "whole", show_progress=False)
+    assert whole.indexed == 8
+
+
 def pictures_in(gallery: Path) -> list[str]:
     store = GalleryStore.open_existing(gallery)
     with store.database.reading() as connection:

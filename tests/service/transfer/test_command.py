@@ -74,6 +74,7 @@ def test_the_commands_import_and_export(tmp_path: Path, bundle: Bundle) -> None:
     assert set(json.loads(again.stdout.splitlines()[-1])) == {
         "imported",
         "skipped",
+        "known_content",
         "rejected",
         "seconds",
         "rejects",

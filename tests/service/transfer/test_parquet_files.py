@@ -1,6 +1,10 @@
 """The forms in which a Parquet file may hold records."""
 
-from datetime import UTC, datetime
+import math
+import tempfile
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from service.errors import UnusableRecordFile
+from service.transfer.checking import checked
+from service.transfer.files import open_records
 from tests.service.gallery.builders import FEATURE_SIZE, FINGERPRINT
 from tests.service.transfer.files import counts, imported, rejected_rows, stored
 from vreid.errors import FingerprintMismatch
@@ -125,6 +133,74 @@ def test_labels_and_times_are_read(tmp_path: Path) -> None:
     assert [each["camera"] for each in records] == ["n", "n", None, None]
     assert [each["captured_at"] for each in records] == [noon, None, noon, None]
     assert records[0]["attributes"] == '{"a": 1}'
+
+
+# Parquet has no seconds: pyarrow writes them as milliseconds.
+UNITS = {"ms": 10**3, "us": 10**6, "ns": 10**9}
+
+
+def counted(unit: str, *counts: int | None) -> Any:  # noqa: ANN401
+    return pa.array(counts, pa.int64()).cast(pa.timestamp(unit, tz="UTC"))
+
+
+@pytest.mark.parametrize("name", ["captured_at", "created_at"])
+@pytest.mark.parametrize("unit", ["ms", "us"])
+def test_a_time_outside_the_calendar_is_rejected_and_becomes_no_other_time(
+    tmp_path: Path, name: str, unit: str
+) -> None:
+    each = UNITS[unit]
+    # As int64 microseconds the first is in 2023: the number has run over and round again.
+    around = (2**64 if unit == "us" else 2**64 // (10**6 // each)) + 1_700_000_000 * each
+    beyond = around if around < 2**63 else 2**63 - 1
+    times = counted(unit, beyond, -(2**63), None, 1_700_000_000 * each)
+    file = write(
+        tmp_path / "in.parquet", id=IDS, **{name: times}, **one_column(pa.list_(pa.float32()))
+    )
+    summary = imported(file, tmp_path / "g")
+    assert counts(summary) == (2, 0, 2)
+    assert [line["row"] for line in rejected_rows(summary)] == [0, 1]
+    assert all(f"{name} is" in line["reason"] for line in rejected_rows(summary))
+    records = stored(tmp_path / "g")
+    assert [record["id"] for record in records] == ["c", "d"]
+    assert records[1][name] == datetime.fromtimestamp(1_700_000_000, UTC)
+
+
+@settings(deadline=None)
+@given(
+    unit=st.sampled_from(list(UNITS)),
+    count=st.integers(-(2**63), 2**63 - 1)
+    | st.integers(-(10**4), 10**4)
+    | st.integers(-(2**38), 2**38),
+)
+def test_a_timestamp_is_its_moment_cut_to_microseconds_or_rejected(unit: str, count: int) -> None:
+    column = {"features_rgb": pa.array([FEATURES[0, 0].tolist()], pa.list_(pa.float32()))}
+    with tempfile.TemporaryDirectory() as folder:
+        file = write(
+            Path(folder, "in.parquet"), id=["a"], captured_at=counted(unit, count), **column
+        )
+        with closing(open_records(file, FEATURE_SIZE)) as records:
+            (found,) = map(checked, records.rows(10))
+    exact = Fraction(count, UNITS[unit]) * 10**6
+    first, last = (
+        (moment.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+        for moment in (datetime.min, datetime.max)
+    )
+    expected = [math.floor(exact)] if first <= math.floor(exact) <= last else []
+    assert list(found.block.captured_at) == expected
+    assert len(found.rejected) == 1 - len(expected)
+
+
+def test_nanoseconds_before_1970_are_cut_to_the_microsecond_they_lie_in(tmp_path: Path) -> None:
+    times = counted("ns", -1, -1000, -1001, 1999)
+    file = write(
+        tmp_path / "in.parquet", id=IDS, captured_at=times, **one_column(pa.list_(pa.float32()))
+    )
+    assert counts(imported(file, tmp_path / "g")) == (4, 0, 0)
+    start = datetime(1970, 1, 1, tzinfo=UTC)
+    assert [
+        (record["captured_at"] - start) // timedelta(microseconds=1)
+        for record in stored(tmp_path / "g")
+    ] == [-1, -1, -2, 1]
 
 
 @pytest.mark.parametrize(
