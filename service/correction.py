@@ -7,6 +7,7 @@ import threading
 from service.gallery.protocol import GalleryProtocol
 from service.gallery.record import AttributeValue, Labels, Record
 from service.inputs import CorrectionInput
+from service.label_fields import checked_labels
 
 # Two corrections of one record at the same moment have to count both.
 _ONE_AT_A_TIME = threading.Lock()
@@ -17,7 +18,7 @@ def correct(gallery: GalleryProtocol, record_id: str, asked: CorrectionInput) ->
 
     Raises:
         UnknownRecord: no record has the id.
-        InvalidRecord: a field cannot be stored.
+        InvalidField: naming the field that cannot be stored.
     """
     with _ONE_AT_A_TIME:
         record = gallery.get(record_id)
@@ -38,10 +39,10 @@ def corrected(labels: Labels, asked: CorrectionInput) -> Labels:
     What is not given stays, null takes away, and attributes are merged one by one.
 
     Raises:
-        InvalidRecord: naming the field that cannot be stored.
+        InvalidField: naming the field that cannot be stored.
     """
     given = asked.model_fields_set
-    return Labels(
+    return checked_labels(
         identity=asked.identity if "identity" in given else labels.identity,
         camera=asked.camera if "camera" in given else labels.camera,
         scene=asked.scene if "scene" in given else labels.scene,

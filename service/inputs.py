@@ -32,7 +32,12 @@ from vreid.thermal import STYLES
 LARGEST_FEATURE = 65504.0
 """The largest number that a gallery can hold, float16's."""
 
+DOCUMENT_CONTEXT: dict[str, bool] = {"is_document": True}
+"""The context of validating a JSON document, which has numbers and booleans of its own; without it,
+as in forms and addresses, they are written as texts."""
+
 _WHOLE_NUMBER = re.compile("-?[0-9]+")
+_TIME = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}.*", re.DOTALL)
 
 NO_IMAGE = "has no image; give at least one of rgb, nir, tir"
 
@@ -56,17 +61,36 @@ def _known_palette(value: str) -> str:
     return value
 
 
-def _whole_number(value: object) -> object:
+def _is_document(info: ValidationInfo) -> bool:
+    return info.context is DOCUMENT_CONTEXT
+
+
+def _whole_number(value: object, info: ValidationInfo) -> object:
     misspelt = isinstance(value, str) and not _WHOLE_NUMBER.fullmatch(value)
     if misspelt or isinstance(value, bool | float):
         raise ValueError("has to be a whole number")
+    if isinstance(value, str) and _is_document(info):
+        raise ValueError("has to be a whole number without quotation marks")
     return value
 
 
-def _number(value: object) -> object:
-    if isinstance(value, bool):
+def _number(value: object, info: ValidationInfo) -> object:
+    if isinstance(value, bool) or (isinstance(value, str) and _is_document(info)):
         raise ValueError("has to be a number")
     return value
+
+
+def _flag(value: object, info: ValidationInfo) -> object:
+    if not isinstance(value, bool) and (_is_document(info) or not isinstance(value, str)):
+        raise ValueError("has to be true or false")
+    return value
+
+
+def _written_time(value: object) -> object:
+    # pydantic takes numbers for seconds since 1970, and texts of digits too.
+    if isinstance(value, datetime) or (isinstance(value, str) and _TIME.fullmatch(value)):
+        return value
+    raise ValueError("has to be a time as text, with a time zone: as in 2026-03-01T12:00:00Z")
 
 
 Image = Annotated[
@@ -82,6 +106,13 @@ Count = Annotated[int, BeforeValidator(_whole_number)]
 
 Number = Annotated[float, BeforeValidator(_number)]
 
+Flag = Annotated[bool, BeforeValidator(_flag)]
+
+Time = Annotated[datetime, BeforeValidator(_written_time)]
+
+RecordId = Annotated[str, Field(min_length=1)]
+"""The id of a record that there is, or is not."""
+
 
 def _feature_row(value: object) -> object:
     if not isinstance(value, str):
@@ -95,9 +126,16 @@ def _feature_row(value: object) -> object:
         ) from error
 
 
+def _held_by_float16(row: list[float]) -> list[float]:
+    if not all(abs(value) <= LARGEST_FEATURE for value in row):
+        raise ValueError("has a number that float16 cannot hold; send features as /embed does")
+    return row
+
+
 FeatureRow = Annotated[
-    list[float],
+    list[Annotated[float, Field(strict=True)]],
     BeforeValidator(_feature_row),
+    AfterValidator(_held_by_float16),
     WithJsonSchema(
         {
             "anyOf": [
@@ -151,7 +189,7 @@ class EmbedInput(Input):
     """Body of `POST /embed`."""
 
     samples: list[Images] = Field(min_length=1)
-    features: bool = Field(default=False, description="also return each branch's features")
+    features: Flag = Field(default=False, description="also return each branch's features")
     encoding: Literal["float", "base64"] = Field(
         default="float",
         description="vectors as lists of numbers, or as base64 of little-endian float32",
@@ -175,11 +213,8 @@ class EmbeddingInput(Input):
 
     @model_validator(mode="after")
     def _is_usable(self) -> EmbeddingInput:
-        rows = [row for row in self.features if row is not None]
-        if not rows:
+        if all(row is None for row in self.features):
             raise ValueError("has no features; give at least one of the three rows")
-        if not all(abs(value) <= LARGEST_FEATURE for row in rows for value in row):
-            raise ValueError("has a number that float16 cannot hold; send features as /embed does")
         return self
 
 
@@ -190,7 +225,7 @@ class RecordFields(Input):
     identity: str | None = Field(default=None, description="which vehicle it is, where known")
     camera: str | None = None
     scene: str | None = None
-    captured_at: datetime | None = Field(default=None, description="RFC 3339 with a time zone")
+    captured_at: Time | None = Field(default=None, description="RFC 3339 with a time zone")
     attributes: dict[str, Any] = Field(
         default_factory=dict, description="flat: texts, numbers, booleans"
     )
@@ -216,7 +251,7 @@ class CorrectionInput(Input):
     identity: str | None = None
     camera: str | None = None
     scene: str | None = None
-    captured_at: datetime | None = Field(default=None, description="RFC 3339 with a time zone")
+    captured_at: Time | None = Field(default=None, description="RFC 3339 with a time zone")
     attributes: dict[str, Any] | None = Field(
         default=None,
         description="merged with those that the record has; an attribute that is null is removed, "

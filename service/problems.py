@@ -13,7 +13,7 @@ from starlette.responses import Response
 from service import errors as service_errors
 from service import request_errors
 from service.ingest import errors as ingest_errors
-from service.request_errors import FieldProblem, InvalidField, InvalidRequest
+from service.request_errors import FieldProblem, InvalidFields, InvalidRequest
 from vreid import errors
 
 MEDIA_TYPE = "application/problem+json"
@@ -135,7 +135,7 @@ class ProblemBody(BaseModel):
 
 def kind_of(error: errors.VreidError) -> Kind:
     """Return the kind of the nearest class in the error's ancestry that the table names."""
-    cause = error.cause if isinstance(error, InvalidField) else error
+    cause = error.cause if isinstance(error, InvalidFields) else error
     for ancestor in type(cause).__mro__:
         if ancestor in KINDS:
             return KINDS[ancestor]
@@ -146,8 +146,11 @@ def fields_of(error: errors.VreidError) -> tuple[FieldProblem, ...]:
     """Return the fields that the error names."""
     if isinstance(error, InvalidRequest):
         return error.problems
-    if isinstance(error, InvalidField):
-        return (FieldProblem(error.field, str(error.cause)),)
+    if isinstance(error, InvalidFields):
+        return tuple(FieldProblem(field, str(error.cause)) for field in error.fields)
+    if isinstance(error, service_errors.InvalidFilter):
+        # Every call that takes a filter calls it so.
+        return (FieldProblem("filter", str(error)),)
     return ()
 
 

@@ -92,7 +92,8 @@ def query_of(
 
     Raises:
         InvalidField: an image cannot be used.
-        InvalidRequest: an embedding's rows have another length than the model's features.
+        InvalidRequest: an embedding's rows have another length than the model's features, or the
+            parts of the query cancel each other out.
         FingerprintMismatch: an embedding says that another model made it.
         UnknownRecord: no record has an id.
     """
@@ -109,6 +110,7 @@ def query_of(
         parts += zip(embedded.features, embedded.mask, strict=True)
         warnings = tuple(dict.fromkeys(text for texts in embedded.warnings for text in texts))
     features, mask = fuse(np.stack([part[0] for part in parts]), np.stack([p[1] for p in parts]))
+    refuse_no_direction(features, mask, members_used(asked, is_form))
     return Query(
         features,
         mask,
@@ -144,6 +146,44 @@ def fuse(
     sums = features.astype(np.float64).sum(axis=0)
     means = sums / np.maximum(counts, 1)[:, None]
     return round_to_stored(means.astype(np.float32)), counts > 0
+
+
+def members_used(asked: SearchInput, is_form: bool) -> list[str]:
+    """Return what the query is made of, as its client calls it."""
+    given = {
+        "samples": asked.samples,
+        "id": asked.id,
+        "ids": asked.ids,
+        "embedding": asked.embedding,
+        "embeddings": asked.embeddings,
+    }
+    names = [name for name, value in given.items() if value is not None]
+    if is_form and asked.samples:
+        return [*(each.value for each in asked.samples[0].by_modality()), *names[1:]]
+    return names
+
+
+def refuse_no_direction(
+    features: NDArray[np.float32], mask: NDArray[np.bool_], members: Sequence[str]
+) -> None:
+    """Refuse a fused query (3, D) of which a modality that it has is all zero in float16.
+
+    Raises:
+        InvalidRequest: naming the members that the query is made of.
+    """
+    cancelled = [each for each in MODALITIES if mask[each.index] and not features[each.index].any()]
+    if cancelled:
+        raise InvalidRequest(
+            [
+                FieldProblem(
+                    member,
+                    f"has {', '.join(cancelled)} features that cancel out with the others of the "
+                    "query: their mean is all zero in float16 and has no direction; search for "
+                    "one at a time",
+                )
+                for member in members
+            ]
+        )
 
 
 def features_of(

@@ -8,7 +8,8 @@ VreidError
     ├── TooManyPixels        the images together declare more than `limits.request_pixels`
     ├── BodyTooSlow          the body did not arrive within `body_timeout`
     ├── InvalidRequest       fields that are unknown, missing or out of range, each named
-    ├── InvalidField         one field whose content was refused by another room
+    ├── InvalidFields        fields whose content was refused by another room
+    │   └── InvalidField         one such field
     ├── MisdirectedRequest   the Host is none that the service answers to
     ├── CrossSiteRequest     a page of another site sent it
     ├── Overloaded           more requests than the service holds at a time
@@ -88,7 +89,21 @@ class InvalidRequest(RequestError):
         super().__init__("; ".join(f"{problem.field}: {problem.message}" for problem in problems))
 
 
-class InvalidField(RequestError):
+class InvalidFields(RequestError):
+    """Fields whose content another room refused, such as ids that are taken.
+
+    Attributes:
+        fields: the fields' names as the client wrote them.
+        cause: the error of the other room; it decides the problem's type and status.
+    """
+
+    def __init__(self, fields: Sequence[str], cause: VreidError) -> None:
+        self.fields = tuple(fields)
+        self.cause = cause
+        super().__init__(f"{', '.join(fields)}: {cause}")
+
+
+class InvalidField(InvalidFields):
     """A field whose content another room refused, such as an image that cannot be decoded.
 
     Attributes:
@@ -98,5 +113,4 @@ class InvalidField(RequestError):
 
     def __init__(self, field: str, cause: VreidError) -> None:
         self.field = field
-        self.cause = cause
-        super().__init__(f"{field}: {cause}")
+        super().__init__([field], cause)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -17,6 +18,7 @@ from service.inputs import (
     IngestInput,
     Input,
 )
+from service.json_members import members_once
 from service.multipart import Part, parse_multipart
 from service.request_errors import FieldProblem, InvalidRequest, MalformedBody, UnsupportedBody
 from service.search.input import SearchInput
@@ -115,7 +117,7 @@ def _read(
     media_type = _media_type(content_type)
     if media_type == FORM:
         fields = _fields(parse_multipart(body, content_type), tuple(form_fields))
-        return Reading(validate(model, document_of(fields), _form_name), is_form=True)
+        return Reading(validate(model, document_of(fields), _form_name, is_text=True), is_form=True)
     if media_type == DOCUMENT:
         return Reading(validate(model, _document(body)), is_form=False)
     raise _unsupported(f"{FORM} and {DOCUMENT}", content_type)
@@ -168,8 +170,10 @@ def _text_value(part: Part) -> object:
     if part.name not in JSON_FIELDS:
         return text
     try:
-        return pydantic_core.from_json(text, allow_inf_nan=False)
-    except ValueError as error:
+        value: object = pydantic_core.from_json(text, allow_inf_nan=False)
+        json.loads(text, object_pairs_hook=members_once)
+        return value
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"has to be {JSON_FIELDS[part.name]}: {error}") from None
 
 

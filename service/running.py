@@ -66,7 +66,9 @@ class Running:
         return {
             "bundle": self.bundle.fingerprint,
             "engine": f"{self.embedder.engine.name}, every branch has run",
-            "gallery": f"{self.gallery.count()} records",
+            "gallery": "; ".join(
+                filter(None, (f"{self.gallery.count()} records", self.gallery.remark))
+            ),
         }
 
 

@@ -7,26 +7,35 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from service.errors import DuplicateRecord, InvalidRecord
 from service.gallery.crops import KeepCrops
-from service.gallery.record import Labels, NewRecord, check_id
+from service.gallery.record import NewRecord, check_id
 from service.indexing.preparation import hash_content, hash_images
 from service.inputs import EnrolInput
-from service.request_errors import FieldProblem, InvalidField, InvalidRequest
-from vreid.errors import VreidError
+from service.label_fields import checked_labels
+from service.request_errors import FieldProblem, InvalidField, InvalidFields, InvalidRequest
 from vreid.modality import Modality
 from vreid.sample import Sample
 
 
-def check_fields(asked: EnrolInput) -> None:
+def check_fields(asked: EnrolInput, prefix: str = "") -> None:
     """Refuse what the gallery would refuse, before anything is embedded.
 
+    Args:
+        asked: the sighting.
+        prefix: what stands before the client's names of its fields.
+
     Raises:
-        InvalidRecord: naming the field.
+        InvalidField: naming the field.
     """
     if asked.id is not None:
-        check_id(asked.id)
-    # Building them validates them.
-    Labels(asked.identity, asked.camera, asked.scene, asked.captured_at, asked.attributes)
+        try:
+            check_id(asked.id)
+        except InvalidRecord as error:
+            raise InvalidField(f"{prefix}id", error) from error
+    checked_labels(
+        asked.identity, asked.camera, asked.scene, asked.captured_at, asked.attributes, prefix
+    )
 
 
 def check_sightings(sightings: Sequence[EnrolInput], is_numbered: bool) -> None:
@@ -37,16 +46,11 @@ def check_sightings(sightings: Sequence[EnrolInput], is_numbered: bool) -> None:
         is_numbered: whether the client calls them samples[0] and so on.
 
     Raises:
-        InvalidField: naming the sighting; unnumbered, the error of `check_fields` itself.
+        InvalidField: naming the field that cannot be stored.
         InvalidRequest: two have one id.
     """
     for number, sighting in enumerate(sightings):
-        try:
-            check_fields(sighting)
-        except VreidError as error:
-            if not is_numbered:
-                raise
-            raise InvalidField(f"samples[{number}]", error) from error
+        check_fields(sighting, f"samples[{number}]." if is_numbered else "")
     refuse_repeated_ids(sightings)
 
 
@@ -68,6 +72,24 @@ def refuse_repeated_ids(sightings: Sequence[EnrolInput]) -> None:
         seen.add(sighting.id)
     if problems:
         raise InvalidRequest(problems)
+
+
+def name_taken_ids(
+    error: DuplicateRecord, ids: Sequence[str | None], is_numbered: bool
+) -> InvalidFields:
+    """Return the error with the names of the fields whose ids are taken.
+
+    Args:
+        error: of sightings that were to be stored together.
+        ids: of these sightings.
+        is_numbered: whether the client calls them samples[0] and so on.
+    """
+    fields = [
+        f"samples[{number}].id" if is_numbered else "id"
+        for number, record_id in enumerate(ids)
+        if record_id in error.ids
+    ]
+    return InvalidFields(fields, error)
 
 
 def content_hash(asked: EnrolInput) -> str:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
+from service.inputs import DOCUMENT_CONTEXT
 from service.request_errors import FieldProblem, InvalidRequest
 
 Location = tuple[int | str, ...]
@@ -15,7 +17,11 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def validate(
-    model: type[Model], data: object, name: Callable[[Location], str] | None = None
+    model: type[Model],
+    data: object,
+    name: Callable[[Location], str] | None = None,
+    *,
+    is_text: bool = False,
 ) -> Model:
     """Return `data` as a `model`.
 
@@ -23,12 +29,13 @@ def validate(
         model: the model; unknown members are refused.
         data: a decoded JSON document, or a form's fields put into the document's shape.
         name: how the client wrote the field at a location; default: as in the JSON document.
+        is_text: whether numbers and booleans may come as texts, as they do in a form.
 
     Raises:
         InvalidRequest: each field at fault with a sentence.
     """
     try:
-        return model.model_validate(data)
+        return model.model_validate(data, context=None if is_text else DOCUMENT_CONTEXT)
     except ValidationError as error:
         raise InvalidRequest(
             [
@@ -72,6 +79,10 @@ def sentence(kind: str, message: str, known: Sequence[str]) -> str:
         if message.startswith(prefix):
             rest = message.removeprefix(prefix)
             return rest if prefix == "Value error, " else f"has to be {rest}"
+    # As in "List should have at least 3 items after validation, not 2".
+    _, is_demand, demand = message.removesuffix(".").partition(" should have ")
+    if is_demand:
+        return f"has to have {demand.replace(' after validation', '')}"
     return message[0].lower() + message[1:]
 
 
@@ -80,9 +91,13 @@ def _fields_at(model: type[BaseModel], location: Iterable[int | str]) -> list[st
     for part in location:
         if current is None:
             return []
-        if isinstance(part, str) and part in current.model_fields:
-            current = _model_within(current.model_fields[part].annotation)
-    return list(current.model_fields) if current is not None else []
+        if isinstance(part, str) and part in (fields := _fields_by_client_name(current)):
+            current = _model_within(fields[part].annotation)
+    return list(_fields_by_client_name(current)) if current is not None else []
+
+
+def _fields_by_client_name(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _model_within(annotation: object) -> type[BaseModel] | None:

@@ -6,6 +6,7 @@ import json
 
 from service.errors import InvalidFilter
 from service.gallery.filter import Filter
+from service.json_members import members_once
 
 
 def parse_filter(text: str) -> Filter:
@@ -14,7 +15,7 @@ def parse_filter(text: str) -> Filter:
     Raises `InvalidFilter` when it is not JSON, says something else, or compares with a query.
     """
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=members_once)
     except (ValueError, RecursionError) as error:
         raise InvalidFilter(
             f'The filter has to be a JSON object, as in {{"camera": "north"}}: {error}'

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.answers import DeletedRecords
 from service.filter_input import FilterText
+from service.gallery.filter import Filter
 from service.gallery.filter_text import parse_deletion
+from service.gallery.protocol import GalleryProtocol
 from service.openapi import problems_of
-from service.routes.dependencies import RunningService
+from service.request_errors import FieldProblem, InvalidRequest
+from service.routes.dependencies import RunningService, refuse_repeated_parameters
 
 router = APIRouter(prefix="/gallery", tags=["gallery"])
 
@@ -23,10 +26,18 @@ class DeletionParameters(BaseModel):
 
     filter: FilterText = Field(description="the records to delete: a filter as JSON text")
     dry_run: bool = Field(default=False, description="only count them")
+    all: bool = Field(
+        default=False,
+        description="delete also where every record of the gallery passes the filter, which is "
+        "refused otherwise",
+    )
 
 
 @router.delete(
-    "", summary="Delete the records that pass a filter", responses=problems_of(422, 503, 507)
+    "",
+    summary="Delete the records that pass a filter",
+    dependencies=[Depends(refuse_repeated_parameters)],
+    responses=problems_of(422, 503, 507),
 )
 async def delete_matching(
     running: RunningService, parameters: Annotated[DeletionParameters, Query()]
@@ -40,6 +51,28 @@ async def delete_matching(
     if parameters.dry_run:
         matched = await running.workers.run(running.gallery.count_matching, conditions)
         return DeletedRecords(matched=matched, deleted=0)
+    if not parameters.all:
+        await running.workers.run(refuse_everything, running.gallery, conditions)
     with running.workers.admit_write():
         deleted = await running.workers.write(running.gallery.delete_matching, conditions)
     return DeletedRecords(matched=deleted, deleted=deleted)
+
+
+def refuse_everything(gallery: GalleryProtocol, conditions: Filter) -> None:
+    """Refuse a filter that every record passes, as one with a misspelt name in a `not` does.
+
+    Raises:
+        InvalidRequest: saying how to delete them all the same.
+    """
+    if gallery.page(limit=1, filter=Filter(negated=conditions)).records:
+        return
+    if passing := gallery.count(conditions):
+        raise InvalidRequest(
+            [
+                FieldProblem(
+                    "filter",
+                    f"passes every record of the gallery ({passing}); narrow it, or send all=true "
+                    "to delete all of them",
+                )
+            ]
+        )

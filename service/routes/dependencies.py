@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
+from service.request_errors import FieldProblem, InvalidRequest
 from service.running import Running
 
 
@@ -15,6 +16,20 @@ def running_of(request: Request) -> Running:
     running = request.app.state.running
     assert isinstance(running, Running)
     return running
+
+
+def refuse_repeated_parameters(request: Request) -> None:
+    """Refuse a query parameter that is given twice, of which one would have been ignored.
+
+    Raises:
+        InvalidRequest: naming each of them.
+    """
+    given = [name for name, _ in request.query_params.multi_items()]
+    repeated = [name for name in dict.fromkeys(given) if given.count(name) > 1]
+    if repeated:
+        raise InvalidRequest(
+            [FieldProblem(name, "is given more than once; give it once") for name in repeated]
+        )
 
 
 RunningService = Annotated[Running, Depends(running_of)]

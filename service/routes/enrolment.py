@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from service.query import refuse_too_many_samples, sent_sample, sent_samples
 from service.requests import read_enrol
 from service.routes.dependencies import RunningService
 from service.running import Running
-from service.sighting import check_sightings, new_record
+from service.sighting import check_sightings, name_taken_ids, new_record
 
 router = APIRouter(prefix="/gallery", tags=["gallery"])
 
@@ -54,7 +55,11 @@ async def enrol(request: Request, running: RunningService) -> Response:
             prepared = await running.workers.run(
                 prepare_records, running, body, content_type_of(request)
             )
-            records = await running.workers.write(running.gallery.add_all, prepared.records)
+            try:
+                records = await running.workers.write(running.gallery.add_all, prepared.records)
+            except DuplicateRecord as error:
+                ids = [record.id for record in prepared.records]
+                raise name_taken_ids(error, ids, prepared.is_batch) from error
     enrolled = [
         enrolled_record(record, warnings)
         for record, warnings in zip(records, prepared.warnings, strict=True)
@@ -77,9 +82,7 @@ def prepare_records(running: Running, body: bytes, content_type: str) -> Prepare
     """Embed the sightings of a request; may block.
 
     Raises:
-        RequestError: the body or a field is at fault.
-        InvalidRecord: a field cannot be stored.
-        DuplicateRecord: an id is taken.
+        RequestError: the body or a field is at fault, or an id is taken.
         EngineError: the engine failed.
     """
     asked = read_enrol(body, content_type).value
@@ -87,7 +90,7 @@ def prepare_records(running: Running, body: bytes, content_type: str) -> Prepare
     sightings = asked.samples if isinstance(asked, EnrolBatchInput) else [asked]
     refuse_too_many_samples(sightings, running.settings.limits)
     check_sightings(sightings, is_batch)
-    refuse_taken_ids(running, [each.id for each in sightings if each.id is not None])
+    refuse_taken_ids(running, [each.id for each in sightings], is_batch)
     samples = (
         sent_samples(sightings, is_form=False) if is_batch else [sent_sample(sightings[0], "")]
     )
@@ -106,18 +109,18 @@ def prepare_records(running: Running, body: bytes, content_type: str) -> Prepare
     return Prepared(records, embedded.warnings, is_batch)
 
 
-def refuse_taken_ids(running: Running, ids: list[str]) -> None:
+def refuse_taken_ids(running: Running, ids: Sequence[str | None], is_batch: bool) -> None:
     """Refuse ids that are taken before anything is embedded; storing decides in the end.
 
     Raises:
-        DuplicateRecord: naming those that a record has.
+        InvalidFields: naming those that a record has.
     """
     taken = []
-    for record_id in ids:
+    for record_id in filter(None, ids):
         try:
             running.gallery.get(record_id)
         except UnknownRecord:
             continue
         taken.append(record_id)
     if taken:
-        raise DuplicateRecord(taken)
+        raise name_taken_ids(DuplicateRecord(taken), ids, is_batch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -15,7 +15,7 @@ from service.inputs import Count
 from service.openapi import problems_of
 from service.presentation import stored_record
 from service.request_errors import FieldProblem, InvalidRequest, UnknownThumbnail
-from service.routes.dependencies import RunningService
+from service.routes.dependencies import RunningService, refuse_repeated_parameters
 from vreid.modality import Modality
 
 DEFAULT_PAGE = 100
@@ -43,6 +43,7 @@ class PageParameters(BaseModel):
 @router.get(
     "",
     summary="Page through the gallery, oldest record first",
+    dependencies=[Depends(refuse_repeated_parameters)],
     responses=problems_of(422, 503),
 )
 def page(running: RunningService, parameters: Annotated[PageParameters, Query()]) -> GalleryPage:

@@ -22,6 +22,7 @@ from service.running import Running
 from service.search.answer import SearchAnswer
 from service.search.finding import Wanted, find_page, find_re_ranked
 from service.search.input import MOST_CANDIDATES, ReRanking, SearchInput
+from service.search.moment import follow_others, refuse_unknown_moment
 from service.search.pages import PageStart, decode_cursor, encode_cursor, query_digest
 from service.search.presentation import (
     page_match,
@@ -137,10 +138,12 @@ def begin(
         [asked.min_score, asked.min_probability, asked.false_accept_rate],
         asked.group_by,
     )
+    follow_others(running.gallery)
     if asked.cursor is None:
         start = PageStart(as_of=running.gallery.sequence)
     else:
         start = decode_cursor(asked.cursor, digest)
+        refuse_unknown_moment(start, running.gallery)
     search = RankedSearch(running.gallery, query, policy, conditions, start.as_of)
     return search, start, digest
 

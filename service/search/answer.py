@@ -124,8 +124,8 @@ class SearchAnswer(BaseModel):
     query: QueryFacts
     warnings: list[str]
     match: bool | None = Field(
-        description="whether any result of this page reaches the threshold: false is 'no match'; "
-        "null where that cannot be said"
+        description="whether any result of this page reaches the threshold: false is 'no match', "
+        "of this page and of all behind it; null where that cannot be said"
     )
     threshold: Threshold
     searched: int = Field(description="best records that this page looked at")

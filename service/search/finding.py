@@ -48,12 +48,17 @@ class FoundPage:
         searched: how many of the best records were looked at.
         next_start: where the next page begins, None where there is none.
         is_cut_short: whether there are fewer results than wanted although records are left.
+        others_may_match: whether a record that is no result of this page could be a match.
+        lacks_candidates: whether results or matches may be missing because too few records were
+            re-ranked.
     """
 
     groups: list[FoundGroup]
     searched: int
     next_start: PageStart | None
     is_cut_short: bool = False
+    others_may_match: bool = False
+    lacks_candidates: bool = False
 
 
 def find_page(search: RankedSearch, judge: Judge, wanted: Wanted, start: PageStart) -> FoundPage:
@@ -68,12 +73,13 @@ def find_page(search: RankedSearch, judge: Judge, wanted: Wanted, start: PageSta
     least = _records_to_look_at(wanted)
     most = max(LOOKED_AT, 2 * wanted.count)
     lowest_key = judge.lowest_key()
-    searched, last, goes_on = 0, start.position, False
+    searched, last, goes_on, may_match = 0, start.position, False, False
     for position, match in ranked(search, start.position, least):
         if match.key < lowest_key:
             break
         searched, last = searched + 1, position
         verdict = judge.verdict(match)
+        may_match |= verdict is not False
         if verdict is not False or not judge.thresholds.cuts:
             goes_on |= not grouping.add(Judged(match, verdict), position)
         if (goes_on and searched >= least) or searched >= most:
@@ -81,11 +87,15 @@ def find_page(search: RankedSearch, judge: Judge, wanted: Wanted, start: PageSta
             break
     else:
         goes_on |= last is not None and last.depth >= MAX_RESULTS
+    next_start = _next_start(start, grouping, last) if goes_on else None
+    if next_start is not None and next_start.position is not None:
+        may_match |= next_start.position.key >= judge.lowest_matching_key()
     return FoundPage(
         groups=grouping.groups,
         searched=searched,
-        next_start=_next_start(start, grouping, last) if goes_on else None,
+        next_start=next_start,
         is_cut_short=goes_on and not grouping.is_full,
+        others_may_match=may_match,
     )
 
 
@@ -97,14 +107,25 @@ def find_re_ranked(
     Thresholds judge the first scores and leave out results after the re-ranking, in which every
     candidate takes part. Groups are made of the candidates.
     """
-    stretch = ranked(search, None, asked.candidates)
-    matches = [match for _, match in islice(stretch, asked.candidates)]
+    # One more than is re-ranked tells whether records behind the candidates could be matches.
+    stretch = ranked(search, None, asked.candidates + 1)
+    found = [match for _, match in islice(stretch, asked.candidates + 1)]
+    matches, behind = found[: asked.candidates], found[asked.candidates :]
     grouping = Grouping(wanted.count, wanted.group_size, wanted.by_identity)
+    verdicts: list[bool | None] = []
     for candidate in re_ranked(search.query, matches, asked, search.policy, judge.calibration):
-        verdict = judge.verdict(candidate.match)
+        verdicts.append(verdict := judge.verdict(candidate.match))
         if verdict is not False or not judge.thresholds.cuts:
             grouping.add(Judged(candidate.match, verdict, candidate))
-    return FoundPage(grouping.groups, len(matches), None)
+    rest_may_match = any(match.key >= judge.lowest_matching_key() for match in behind)
+    is_missing = not grouping.is_full if judge.thresholds.cuts else True not in verdicts
+    return FoundPage(
+        grouping.groups,
+        len(matches),
+        None,
+        others_may_match=rest_may_match or any(verdict is not False for verdict in verdicts),
+        lacks_candidates=rest_may_match and is_missing,
+    )
 
 
 def _records_to_look_at(wanted: Wanted) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from service.filter_input import FilterDocument
-from service.inputs import Count, EmbeddingInput, Images, Input, Number
+from service.inputs import Count, EmbeddingInput, Flag, Images, Input, Number, RecordId
 from vreid.re_ranking import AVERAGED, FIRST_SHARE, NEIGHBOURS
 from vreid.scoring import Policy
 
@@ -118,10 +118,10 @@ class SearchOptions(Input):
         description="order the best candidates anew: true, or the method and its numbers",
         examples=[True, {"method": "k-reciprocal", "candidates": 200, "lambda": 0.3}],
     )
-    explain: bool = Field(
+    explain: Flag = Field(
         default=False, description="say of each result what was compared and how it is calibrated"
     )
-    features: bool = Field(
+    features: Flag = Field(
         default=False,
         description="also return the query's embedding, which can be sent as `embedding`",
     )
@@ -159,10 +159,10 @@ class SearchInput(SearchOptions):
         description="images of the vehicle. All samples, records and embeddings of a query are "
         "fused by the mean of each modality's features over those that have it",
     )
-    id: str | None = Field(
+    id: RecordId | None = Field(
         default=None, description="a record of the gallery; it is left out of its own results"
     )
-    ids: list[str] | None = Field(
+    ids: list[RecordId] | None = Field(
         default=None,
         min_length=1,
         description="several records of the vehicle; they are left out of their own results",
@@ -177,7 +177,7 @@ class SearchInput(SearchOptions):
     def _counts_each_record_once(
         cls, value: list[str] | None, info: ValidationInfo
     ) -> list[str] | None:
-        given = [*(value or ()), *filter(None, [info.data.get("id")])]
+        given = [*(value or ()), *_present(info.data.get("id"))]
         repeated = sorted({each for each in given if given.count(each) > 1})
         if repeated:
             raise ValueError(f"has {repeated[0]!r} twice; give each record once")
@@ -195,7 +195,7 @@ class SearchInput(SearchOptions):
     @property
     def record_ids(self) -> tuple[str, ...]:
         """Ids of the records that the query is made of."""
-        return (*filter(None, [self.id]), *(self.ids or ()))
+        return (*_present(self.id), *(self.ids or ()))
 
     @property
     def all_embeddings(self) -> dict[str, EmbeddingInput]:
@@ -207,3 +207,7 @@ class SearchInput(SearchOptions):
     def query_size(self) -> int:
         """How many samples are fused."""
         return len(self.samples or ()) + len(self.record_ids) + len(self.all_embeddings)
+
+
+def _present(record_id: str | None) -> list[str]:
+    return [] if record_id is None else [record_id]

@@ -12,6 +12,7 @@ import base64
 import binascii
 import hashlib
 import json
+import math
 import struct
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -23,6 +24,11 @@ _VERSION = 1
 _FIXED = struct.Struct("<B16sqqdq")
 _CHECKSUM_SIZE = 8
 _IDENTITY_SIZE = 8
+
+_NOT_GIVEN = (
+    "was not given by a search, or not all of it arrived; send next_cursor as it was "
+    "answered, or leave the cursor out to begin at the start"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +91,14 @@ def decode_cursor(cursor: str, digest: bytes) -> PageStart:
             "send the first page's query.embedding, which features: true returns"
         )
     rank_end = _FIXED.size + 4
+    rank = int.from_bytes(content[_FIXED.size : rank_end], "little")
+    if not (0 <= rank <= depth and as_of >= 0 and math.isfinite(key)):
+        raise _refused(_NOT_GIVEN)
     shown = content[rank_end:]
     return PageStart(
         as_of=as_of,
         position=Position(depth, key, sequence),
-        rank=int.from_bytes(content[_FIXED.size : rank_end], "little"),
+        rank=rank,
         shown=frozenset(
             shown[first : first + _IDENTITY_SIZE] for first in range(0, len(shown), _IDENTITY_SIZE)
         ),
@@ -109,6 +118,14 @@ def refuse_depth(most: int) -> InvalidRequest:
     )
 
 
+def refuse_later(as_of: int) -> InvalidRequest:
+    """Return the error for a cursor that has seen changes up to `as_of`, which do not exist."""
+    return _refused(
+        f"has seen the gallery's change {as_of}, which there is not, as after the restoring of a "
+        "backup; leave the cursor out to begin at the start"
+    )
+
+
 def _checked_content(cursor: str) -> bytes:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
@@ -118,10 +135,7 @@ def _checked_content(cursor: str) -> bytes:
     content, checksum = data[:-_CHECKSUM_SIZE], data[-_CHECKSUM_SIZE:]
     rest = len(content) - _FIXED.size - 4
     if rest < 0 or rest % _IDENTITY_SIZE or checksum != _checksum(content):
-        raise _refused(
-            "was not given by a search, or not all of it arrived; send next_cursor as it was "
-            "answered, or leave the cursor out to begin at the start"
-        )
+        raise _refused(_NOT_GIVEN)
     if content[0] != _VERSION:
         raise _refused("was given by another version of vreid; leave it out to begin at the start")
     return content

@@ -46,7 +46,7 @@ def search_results(
 def page_match(page: FoundPage, judge: Judge) -> bool | None:
     """Whether any result of the page is a match; None where that cannot be said."""
     found = any_of([sample.verdict for group in page.groups for sample in group.samples])
-    is_open = page.is_cut_short or not judge.pair_keys()
+    is_open = page.others_may_match or not judge.pair_keys()
     return None if found is False and is_open else found
 
 
@@ -68,6 +68,11 @@ def threshold(judge: Judge) -> Threshold:
 
 def page_warnings(page: FoundPage) -> list[str]:
     """Return a sentence where a page has fewer results than there may be."""
+    if page.lacks_candidates:
+        return [
+            f"only the {page.searched} best records were re-ranked and judged, and records behind "
+            "them could reach the threshold; raise rerank.candidates, or search without rerank"
+        ]
     if not page.is_cut_short:
         return []
     return [

@@ -90,8 +90,10 @@ class Judge:
 
     def lowest_key(self) -> float:
         """The ranking key below which no result has to be looked at, as all would be left out."""
-        if not self.thresholds.cuts:
-            return EXCLUDED_KEY
+        return self.lowest_matching_key() if self.thresholds.cuts else EXCLUDED_KEY
+
+    def lowest_matching_key(self) -> float:
+        """The ranking key below which no result can be a match, left out or not."""
         return min(map(self._lowest_key_of, self.pair_keys()), default=EXCLUDED_KEY)
 
     def reason(self) -> str | None:
@@ -115,7 +117,7 @@ class Judge:
         )
 
     def _lowest_key_of(self, key: str) -> float:
-        """The lowest ranking key of a pair of this calibration key that is not left out."""
+        """The lowest ranking key of a pair of this calibration key that may be a match."""
         asked = self.thresholds
         needed = -1.0
         if asked.min_score is not None:

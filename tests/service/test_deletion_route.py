@@ -68,17 +68,47 @@ def test_the_records_that_pass_are_deleted_and_no_others(client: httpx.Client) -
         ({"filter": '{"exclude_same_camera": true}'}, "invalid-filter"),
         ({"filter": '{"camera": "gate"}', "dry-run": "true"}, "invalid-request"),
         ({"camera": "gate"}, "invalid-request"),
+        ({"filter": '{"camera": "gate", "camera": "yard"}'}, "invalid-filter"),
+        ({"filter": '{"not": {"camera": "gaet"}}'}, "invalid-request"),
+        ({"filter": '{"camera": "gate"}'}, "invalid-request"),
+        ({"filter": [WHITE, '{"camera": "gate"}']}, "invalid-request"),
+        ({"filter": WHITE, "dry_run": ["true", "false"]}, "invalid-request"),
     ],
 )
 def test_a_deletion_that_does_not_say_what_to_delete_deletes_nothing(
-    client: httpx.Client, parameters: dict[str, str], kind: str
+    client: httpx.Client, parameters: dict[str, str | list[str]], kind: str
 ) -> None:
     assert_problem(client.delete("/gallery", params=parameters), 422, kind)
     assert len(listed(client)) == 5
+
+
+def test_a_filter_that_every_record_passes_deletes_when_told_to_delete_all(
+    client: httpx.Client,
+) -> None:
+    parameters = {"filter": '{"camera": "gate"}'}
+    refused = assert_problem(client.delete("/gallery", params=parameters), 422, "invalid-request")
+    assert [error["field"] for error in refused["errors"]] == ["filter"]
+    assert "every record of the gallery (5)" in refused["detail"]
+    told = client.delete("/gallery", params={**parameters, "dry_run": "true"})
+    assert told.json() == {"matched": 5, "deleted": 0}
+    told = client.delete("/gallery", params={**parameters, "all": "true"})
+    assert told.json() == {"matched": 5, "deleted": 5}
+    assert listed(client) == []
+    again = client.delete("/gallery", params=parameters)
+    assert (again.status_code, again.json()) == (200, {"matched": 0, "deleted": 0})
+
+
+def test_a_parameter_of_a_page_is_given_once(client: httpx.Client) -> None:
+    for parameters in ({"filter": [WHITE, WHITE]}, {"limit": ["1", "2"]}):
+        refused = client.get("/gallery", params=parameters)
+        body = assert_problem(refused, 422, "invalid-request")
+        assert [error["field"] for error in body["errors"]] == list(parameters)
 
 
 @pytest.mark.parametrize("text", ['{"colour": "white"}', "[]", '{"exclude_same_scene": true}'])
 def test_a_page_is_refused_with_a_filter_that_says_something_else(
     client: httpx.Client, text: str
 ) -> None:
-    assert_problem(client.get("/gallery", params={"filter": text}), 422, "invalid-filter")
+    refused = client.get("/gallery", params={"filter": text})
+    body = assert_problem(refused, 422, "invalid-filter")
+    assert [error["field"] for error in body["errors"]] == ["filter"]

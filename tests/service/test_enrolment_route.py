@@ -48,20 +48,22 @@ def test_several_sightings_are_stored_in_their_order(client: httpx.Client) -> No
 @pytest.mark.parametrize(
     ("second", "status", "kind", "field"),
     [
-        ({"camera": "x" * 300}, 422, "invalid-record", "samples[1]"),
+        ({"camera": "x" * 300}, 422, "invalid-record", "samples[1].camera"),
+        ({"attributes": {"a": [1]}}, 422, "invalid-record", "samples[1].attributes"),
+        ({"id": "a/b"}, 422, "invalid-record", "samples[1].id"),
         ({"rgb": base64.b64encode(b"x").decode()}, 422, "undecodable-image", "samples[1].rgb"),
         ({"id": "a"}, 422, "invalid-request", "samples[1].id"),
         ({"colour": "red"}, 422, "invalid-request", "samples[1].colour"),
-        ({"id": "taken"}, 409, "duplicate-record", None),
+        ({"id": "taken"}, 409, "duplicate-record", "samples[1].id"),
     ],
 )
 def test_one_sighting_at_fault_stores_none_and_is_named(
-    client: httpx.Client, second: dict[str, Any], status: int, kind: str, field: str | None
+    client: httpx.Client, second: dict[str, Any], status: int, kind: str, field: str
 ) -> None:
     assert enrol(client, sample(9, id="taken")).status_code == 201
     response = enrol(client, sample(1, id="a"), sample(2) | second)
     body = assert_problem(response, status, kind)
-    assert [error["field"] for error in body.get("errors", ())] == ([field] if field else [])
+    assert [error["field"] for error in body.get("errors", ())] == [field]
     assert listed(client) == ["taken"]
 
 
@@ -109,22 +111,24 @@ def test_a_correction_may_come_as_a_merge_patch_and_take_all_attributes_away(
 
 
 @pytest.mark.parametrize(
-    ("change", "kind"),
+    ("change", "kind", "field"),
     [
-        ({"camera": ""}, "invalid-record"),
-        ({"captured_at": "2024-05-01T10:00:00"}, "invalid-record"),
-        ({"attributes": {"a": {"b": 1}}}, "invalid-record"),
-        ({"id": "b"}, "invalid-request"),
-        ({"identity": 5}, "invalid-request"),
-        ([], "invalid-request"),
+        ({"identity": "v2", "camera": ""}, "invalid-record", "camera"),
+        ({"captured_at": "2024-05-01T10:00:00"}, "invalid-record", "captured_at"),
+        ({"captured_at": 1714557600}, "invalid-request", "captured_at"),
+        ({"attributes": {"a": {"b": 1}}}, "invalid-record", "attributes"),
+        ({"id": "b"}, "invalid-request", "id"),
+        ({"identity": 5}, "invalid-request", "identity"),
+        ([], "invalid-request", "body"),
     ],
 )
 def test_a_correction_that_cannot_be_stored_changes_nothing(
-    client: httpx.Client, change: object, kind: str
+    client: httpx.Client, change: object, kind: str, field: str
 ) -> None:
     enrol(client, sample(1, id="a", identity="v1"))
     before = client.get("/gallery/a").json()
-    assert_problem(client.patch("/gallery/a", json=change), 422, kind)
+    body = assert_problem(client.patch("/gallery/a", json=change), 422, kind)
+    assert [error["field"] for error in body["errors"]] == [field]
     assert client.get("/gallery/a").json() == before
 
 

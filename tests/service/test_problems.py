@@ -6,7 +6,7 @@ import pytest
 from service import errors as service_errors
 from service import request_errors
 from service.problems import KINDS, UNEXPECTED, kind_of
-from service.request_errors import InvalidField
+from service.request_errors import InvalidField, InvalidFields
 from tests.service.problem_checks import assert_problem
 from vreid import errors
 from vreid.errors import EngineError, UndecodableImage, VreidError
@@ -36,7 +36,7 @@ def test_every_error_a_request_can_cause_has_a_kind() -> None:
         for _, found in inspect.getmembers(module, inspect.isclass):
             if not issubclass(found, caused_by_requests):
                 continue
-            if found in (request_errors.RequestError, InvalidField):
+            if found in (request_errors.RequestError, InvalidFields, InvalidField):
                 continue
             assert any(ancestor in KINDS for ancestor in found.__mro__), found
 

@@ -5,7 +5,14 @@ import httpx
 import pytest
 
 from service.request_errors import InvalidRequest, MalformedBody, UnsupportedBody
-from service.requests import read_compare, read_embed, read_enrol, read_search
+from service.requests import (
+    read_compare,
+    read_correction,
+    read_embed,
+    read_enrol,
+    read_ingest,
+    read_search,
+)
 from vreid.errors import NoModality
 from vreid.modality import Modality
 
@@ -135,6 +142,15 @@ def test_a_filter_in_a_form_has_to_be_json() -> None:
         read_search(*form({"rgb": ("a", b"x"), "filter": (None, b"camera=2")}))
 
 
+def test_a_member_that_a_forms_filter_has_twice_is_refused() -> None:
+    fields: dict[str, tuple[str | None, bytes]] = {
+        "rgb": ("a", b"x"),
+        "filter": (None, b'{"or": [{"camera": "a", "camera": "b"}]}'),
+    }
+    with pytest.raises(InvalidRequest, match=r"filter: .*'camera' is given twice"):
+        read_search(*form(fields))
+
+
 def test_base64_with_a_prefix_is_refused_with_advice() -> None:
     body = json.dumps({"samples": [{"rgb": "data:image/png;base64,AAAA"}]}).encode()
     with pytest.raises(InvalidRequest, match="without a data: prefix"):
@@ -172,6 +188,28 @@ def test_a_json_field_that_cannot_be_read_is_named(text: bytes) -> None:
 def test_a_count_in_a_form_is_written_in_digits(k: bytes) -> None:
     with pytest.raises(InvalidRequest, match="k: has to be a whole number"):
         read_search(*form({"rgb": ("a", b"x"), "k": (None, k)}))
+
+
+@pytest.mark.parametrize("time", [12345, 1e300, True, "12345", "1714557600", "noon", ["2024"]])
+def test_a_time_is_a_text_of_the_form_that_is_shown(time: object) -> None:
+    calls = [
+        (read_enrol, {"rgb": IMAGE, "captured_at": time}, "captured_at"),
+        (read_enrol, {"samples": [{"rgb": IMAGE, "captured_at": time}]}, "samples[0].captured_at"),
+        (read_ingest, {"samples": [{"rgb": IMAGE, "captured_at": time}]}, "samples[0].captured_at"),
+        (read_correction, {"captured_at": time}, "captured_at"),
+    ]
+    for read, document, field in calls:
+        with pytest.raises(InvalidRequest, match="as in 2026-03-01T12:00:00Z") as error:
+            read(json.dumps(document).encode(), JSON)
+        assert fields_at_fault(error) == [field]
+
+
+def test_booleans_of_a_document_are_booleans_and_a_form_writes_them() -> None:
+    for value in ("yes", "true", 1):
+        body = json.dumps({"samples": [{"rgb": IMAGE}], "features": value}).encode()
+        with pytest.raises(InvalidRequest, match="features: has to be true or false"):
+            read_embed(body, JSON)
+    assert read_embed(*form({"rgb": ("a", b"x"), "features": (None, b"true")})).value.features
 
 
 def test_a_thermal_palette_without_a_thermal_image_is_named() -> None:

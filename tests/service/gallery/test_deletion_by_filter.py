@@ -153,6 +153,9 @@ class TestCommand:
             (["--filter", '{"camera": "gate"}', "a"], "not both"),
             ([], "Give IDS"),
             (["a", "--dry-run"], "Give IDS"),
+            (["a", "--all"], "Give IDS"),
+            (["--filter", '{"not": {"camera": "gaet"}}'], "Every record"),
+            (["--filter", '{"camera": "gate", "camera": "yard"}'], "'camera' is given twice"),
         ],
     )
     def test_what_could_mean_everything_or_something_else_is_refused(
@@ -162,6 +165,17 @@ class TestCommand:
         assert told.exit_code == 2
         assert said in told.output
         assert len(self.call("list", directory).output.splitlines()) == 4
+
+    def test_a_filter_that_every_record_passes_deletes_when_told_to_delete_all(
+        self, directory: Path
+    ) -> None:
+        everything = ["--filter", '{"not": {"camera": "gaet"}}']
+        told = self.call("delete", directory, *everything, "--dry-run")
+        assert (told.exit_code, told.output) == (0, "4 would be deleted\n")
+        told = self.call("delete", directory, *everything, "--all")
+        assert (told.exit_code, told.output) == (0, "4 deleted\n")
+        told = self.call("delete", directory, *everything)
+        assert (told.exit_code, told.output) == (0, "0 deleted\n")
 
     def test_a_list_shows_the_records_that_pass(self, directory: Path) -> None:
         def listed(*arguments: object) -> list[str]:

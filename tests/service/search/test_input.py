@@ -88,12 +88,37 @@ def test_re_ranking_is_switched_on_with_its_usual_numbers() -> None:
         ({"embeddings": []}, "embeddings"),
         ({"embeddings": [{"features": [None] * 3}]}, "embeddings[0]"),
         ({"camera": ""}, "camera"),
+        ({"id": ""}, "id"),
+        ({"ids": ["b", ""]}, "ids[1]"),
+        ({"explain": "yes"}, "explain"),
+        ({"features": 1}, "features"),
+        ({"k": "5"}, "k"),
+        ({"group_by": "identity", "group_size": "2"}, "group_size"),
+        ({"min_score": "0.5"}, "min_score"),
+        ({"rerank": {"k1": "5"}}, "rerank.k1"),
+        ({"embedding": {"features": [["1"], None, None]}}, "embedding.features[0][0]"),
     ],
 )
 def test_what_does_not_fit_together_is_named(document: dict[str, object], field: str) -> None:
     with pytest.raises(InvalidRequest) as error:
-        read(id="a", **document)
+        read(**{"id": "a", **document})
     assert fields_at_fault(error) == [field]
+
+
+def test_an_empty_id_in_a_form_is_refused_too() -> None:
+    with pytest.raises(InvalidRequest) as error:
+        read_search(*form({"rgb": ("a", b"x"), "id": (None, b"")}))
+    assert fields_at_fault(error) == ["id"]
+
+
+def test_an_unknown_member_of_rerank_is_named_with_those_that_a_client_writes() -> None:
+    with pytest.raises(InvalidRequest, match=r"allowed are method, .*, k2, lambda, neighbours$"):
+        read(id="a", rerank={"first_share": 0.5})
+
+
+def test_lists_that_are_too_short_are_told_so_in_plain_words() -> None:
+    with pytest.raises(InvalidRequest, match=r"has to have at least 3 items, not 2$"):
+        read(embedding={"features": [[1.0], None]})
 
 
 def test_a_forms_json_field_is_named_with_the_place_within_it() -> None:

@@ -20,8 +20,8 @@ DIGEST = query_digest(b"features", ["filter"], None)
 STARTS = st.builds(
     PageStart,
     as_of=st.integers(0, 2**62),
-    position=st.builds(Position, st.integers(1, 10_000), st.floats(-2, 1), st.integers(1, 2**62)),
-    rank=st.integers(0, 10_000),
+    position=st.builds(Position, st.integers(500, 10_000), st.floats(-2, 1), st.integers(1, 2**62)),
+    rank=st.integers(0, 500),
     shown=st.frozensets(st.text(), max_size=5).map(digests_of),
 )
 
@@ -52,6 +52,27 @@ def test_a_cursor_that_was_changed_or_cut_is_refused(start: PageStart, data: Any
 def test_what_is_no_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(InvalidRequest, match="was not given by a search"):
         decode_cursor(cursor, DIGEST)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        PageStart(-1, Position(3, 0.5, 2)),
+        PageStart(-(2**63), Position(3, 0.5, 2)),
+        PageStart(5, Position(-5, 0.5, 2)),
+        PageStart(5, Position(3, math.nan, 2)),
+        PageStart(5, Position(3, math.inf, 2)),
+        PageStart(5, Position(3, -math.inf, 2)),
+        PageStart(5, Position(3, 0.5, 2), rank=4),
+        PageStart(5, Position(3, 0.5, 2), rank=2**32 - 1),
+    ],
+)
+def test_a_cursor_that_no_search_gives_is_refused_though_its_checksum_is_right(
+    start: PageStart,
+) -> None:
+    with pytest.raises(InvalidRequest, match="was not given by a search") as error:
+        decode_cursor(encode_cursor(start, DIGEST), DIGEST)
+    assert [problem.field for problem in error.value.problems] == ["cursor"]
 
 
 def test_a_cursor_of_another_search_is_refused_with_what_has_to_stay() -> None:

@@ -62,6 +62,31 @@ def test_what_makes_no_query_is_refused_by_name(client: httpx.Client) -> None:
     assert_problem(client.post("/search", json={"ids": ["1-north", "z"]}), 404, "unknown-record")
 
 
+def test_parts_of_a_query_that_cancel_out_are_refused_by_name(client: httpx.Client) -> None:
+    there, back = ([[sign] * 16, None, None] for sign in (1.0, -1.0))
+    opposite = [{"features": there}, {"features": back}]
+    assert refused(client, embeddings=opposite) == ["embeddings"]
+    stored = search(client, id="1-north", features=True)["query"]["embedding"]["features"]
+    row = -np.frombuffer(base64.b64decode(stored[1]), "<f4")
+    negated = {"features": [None, row.tolist(), None]}
+    assert refused(client, id="1-north", embedding=negated) == ["id", "embedding"]
+    assert search(client, embeddings=[*opposite, {"features": there}])["query"]["mask"]["rgb"]
+
+
+def test_a_query_names_the_row_of_an_embedding_that_float16_cannot_hold(
+    client: httpx.Client,
+) -> None:
+    row = [70000.0] * 16
+    assert refused(client, embedding={"features": [None, row, None]}) == ["embedding.features[1]"]
+    assert refused(client, embeddings=[{"features": [None, None, row]}]) == [
+        "embeddings[0].features[2]"
+    ]
+
+
+def test_a_filter_at_fault_is_named(client: httpx.Client) -> None:
+    assert refused(client, "invalid-filter", id="1-north", filter={"colour": "red"}) == ["filter"]
+
+
 def test_an_explanation_says_what_was_compared(client: httpx.Client) -> None:
     images = triplet(1, 6)
     query = encoded({"nir": images["nir"], "tir": images["tir"]})
