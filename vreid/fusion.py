@@ -79,7 +79,8 @@ def checked_features(
             f"sample {empty[0]} has no modality at all; leave it out or give at least one image"
         )
     known = stacked.astype(np.float64)
-    known[~present] = 0
+    if not present.all():
+        known[~present] = 0
     if not np.isfinite(known).all():
         raise FusionError(
             "a feature is not a finite number; the model or its input is broken, "
@@ -92,12 +93,20 @@ def unnormalised_center(
     features: NDArray[np.float64], mask: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Eq. 17 as it stands, before normalisation; missing rows of ``features`` are zero."""
-    return np.asarray(features.sum(axis=1) / mask.sum(axis=1)[:, None], dtype=np.float64)
+    counts = mask.sum(axis=1)[:, None]
+    if features.shape[1] == 1:
+        return np.asarray(features[:, 0] / counts, dtype=np.float64)
+    # In place: to fetch and clear memory for another array takes longer than to divide.
+    sums = np.asarray(features.sum(axis=1), dtype=np.float64)
+    sums /= counts
+    return sums
 
 
 def l2_normalise(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rows of unit length; a row of zeros stays zero."""
     lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))[:, None]
+    if (lengths > 0).all():
+        return np.asarray(vectors / lengths, dtype=np.float64)
     unit = np.zeros_like(vectors)
     np.divide(vectors, lengths, out=unit, where=lengths > 0)
     return unit

@@ -14,6 +14,7 @@ candidates, or among the whole gallery, and true ties are ties.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -55,6 +56,7 @@ __all__ = [
     "representation_key",
     "resolve_policy",
     "score",
+    "score_with_contributions",
 ]
 
 DECIMALS = 12
@@ -62,6 +64,10 @@ DECIMALS = 12
 
 EXCLUDED_KEY = -2.0
 """Ranking key of a pair that is not scored: below every cosine and probability."""
+
+
+_Side: TypeAlias = tuple[NDArray[np.float64], NDArray[np.bool_]]
+_Sides: TypeAlias = tuple[_Side, _Side, NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -109,20 +115,43 @@ def score(
         ScoringError: the policy is unknown or unresolved, or features do not fit together.
     """
     chosen = _checked_policy(policy)
-    query, query_present = _checked_side(query_features, query_mask, "query")
-    gallery, gallery_present = _checked_side(gallery_features, gallery_mask, "gallery")
-    if query.shape[2] != gallery.shape[2]:
-        raise ScoringError(
-            f"query features have {query.shape[2]} values and gallery features "
-            f"{gallery.shape[2]}; embed both with the same bundle"
-        )
+    sides = _checked_sides(query_features, query_mask, gallery_features, gallery_mask)
+    return _scores(sides, chosen, calibration)
+
+
+def score_with_contributions(
+    query_features: ArrayLike,
+    query_mask: ArrayLike,
+    gallery_features: ArrayLike,
+    gallery_mask: ArrayLike,
+    policy: str,
+    calibration: Calibration | None = None,
+) -> tuple[Scores, NDArray[np.float64]]:
+    """What `score` and `contribution_table` give for one query, checked and converted once.
+
+    Takes what they take, the query (1, 3, D) with its mask (1, 3). In the table, pairs that the
+    policy does not compare are not a number.
+
+    Raises:
+        ScoringError: as `score`.
+    """
+    chosen = _checked_policy(policy)
+    sides = _checked_sides(query_features, query_mask, gallery_features, gallery_mask)
+    scores = _scores(sides, chosen, calibration)
+    table = _contributions(sides, scores.representation[0])
+    table[~scores.valid[0]] = np.nan
+    return scores, table
+
+
+def _scores(sides: _Sides, chosen: ResolvedPolicy, calibration: Calibration | None) -> Scores:
+    (query, query_present), (gallery, gallery_present), used = sides
     representation = representations(query_present, gallery_present, chosen)
     valid = representation != NOT_SCORED
     cosine = np.full(representation.shape, -1.0)
     by_center = representation == CENTER
     by_concatenation = valid & ~by_center
     if by_concatenation.any():
-        shared = _shared_cosines(query, query_present, gallery, gallery_present)
+        shared = _shared_cosines(query, query_present[:, used], gallery, gallery_present[:, used])
         cosine[by_concatenation] = shared[by_concatenation]
     if by_center.any():
         centers = _center_cosines(query, query_present, gallery, gallery_present)
@@ -198,28 +227,35 @@ def contribution_table(
             do not fit together.
     """
     chosen = _checked_policy(policy)
-    query, query_present = _checked_side(np.asarray(query_features)[None], query_mask, "query")
-    gallery, gallery_present = _checked_side(gallery_features, gallery_mask, "gallery")
-    if query.shape[1:] != gallery.shape[1:]:
-        raise ScoringError("the two samples' features differ in size; embed both with one bundle")
-    codes = representations(query_present, gallery_present, chosen)[0]
+    sides = _checked_sides(
+        np.asarray(query_features)[None], query_mask, gallery_features, gallery_mask
+    )
+    codes = representations(sides[0][1], sides[1][1], chosen)[0]
     if (codes == NOT_SCORED).any():
         raise ScoringError(
             f"policy {chosen} does not compare this pair; use shared, or complete samples"
         )
+    return _contributions(sides, codes)
+
+
+def _contributions(sides: _Sides, codes: NDArray[np.int8]) -> NDArray[np.float64]:
+    """See `contribution_table`; `codes` (G,) say by what each pair is compared."""
+    (query, query_present), (gallery, gallery_present), used = sides
     by_center = (codes == CENTER)[:, None]
     # A sum for each pair by itself: how many are asked for changes no number.
     dots = np.einsum("gmd,nd->gmn", gallery, query[0])
-    shared = query_present & gallery_present
+    shared = (query_present & gallery_present)[:, used]
     lengths = np.sqrt((_row_squares(query) * shared).sum(axis=1)) * np.sqrt(
         (_row_squares(gallery) * shared).sum(axis=1)
     )
-    concatenated = _quotient(np.einsum("gmm->gm", dots), np.repeat(lengths[:, None], 3, axis=1))
+    concatenated = _quotient(np.einsum("gmm->gm", dots), lengths[:, None])
     halves = (dots.sum(axis=2) + dots.sum(axis=1)) / 2
-    lengths = np.sqrt(_squares(query.sum(axis=1))) * np.sqrt(_squares(gallery.sum(axis=1)))
-    centered = _quotient(halves, np.repeat(lengths[:, None], 3, axis=1))
-    taking_part = np.where(by_center, query_present | gallery_present, shared)
-    return np.where(taking_part, np.where(by_center, centered, concatenated), np.nan)
+    lengths = np.sqrt(_squares(_sums(query))) * np.sqrt(_squares(_sums(gallery)))
+    centered = _quotient(halves, lengths[:, None])
+    taking_part = np.where(by_center, (query_present | gallery_present)[:, used], shared)
+    table = np.full(gallery_present.shape, np.nan)
+    table[:, used] = np.where(taking_part, np.where(by_center, centered, concatenated), np.nan)
+    return table
 
 
 def contributions_of_row(row: NDArray[np.float64]) -> dict[Modality, float]:
@@ -240,19 +276,57 @@ def _checked_policy(policy: str) -> ResolvedPolicy:
     return resolve_policy(policy)
 
 
-def _checked_side(
+def _checked_sides(
+    query_features: ArrayLike,
+    query_mask: ArrayLike,
+    gallery_features: ArrayLike,
+    gallery_mask: ArrayLike,
+) -> _Sides:
+    """Features (N, U, D) and mask (N, 3) of both sides, and which U modalities (3,) either has.
+
+    What neither has is left out: it would add zeros, which take as long as other numbers.
+    """
+    query = _checked_shape(query_features, query_mask, "query")
+    gallery = _checked_shape(gallery_features, gallery_mask, "gallery")
+    if query[0].shape[2] != gallery[0].shape[2]:
+        raise ScoringError(
+            f"query features have {query[0].shape[2]} values and gallery features "
+            f"{gallery[0].shape[2]}; embed both with the same bundle"
+        )
+    used = np.asarray(query[1].any(axis=0) | gallery[1].any(axis=0), dtype=np.bool_)
+    return _checked_side(*query, used, "query"), _checked_side(*gallery, used, "gallery"), used
+
+
+def _checked_shape(
     features: ArrayLike, mask: ArrayLike, side: str
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    rows = np.atleast_2d(np.asarray(mask))
-    try:
-        stacked, present = checked_features(features, rows)
-    except FusionError as error:
-        raise ScoringError(f"{side}: {error}") from error
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    stacked, present = np.asarray(features), np.atleast_2d(np.asarray(mask))
+    if stacked.ndim != 3 or present.shape != stacked.shape[:2]:
+        # Says what is wrong.
+        _checked(stacked, present, side)
     if stacked.shape[1] != len(MODALITIES):
         raise ScoringError(
             f"{side} features have {stacked.shape[1]} modalities; give the three of {MODALITIES}"
         )
     return stacked, present
+
+
+def _checked_side(
+    features: NDArray[Any], mask: NDArray[Any], used: NDArray[np.bool_], side: str
+) -> _Side:
+    if used.all():
+        return _checked(features, mask, side)
+    known, there = _checked(features[:, used], mask[:, used], side)
+    present = np.zeros(mask.shape, np.bool_)
+    present[:, used] = there
+    return known, present
+
+
+def _checked(features: NDArray[Any], mask: NDArray[Any], side: str) -> _Side:
+    try:
+        return checked_features(features, mask)
+    except FusionError as error:
+        raise ScoringError(f"{side}: {error}") from error
 
 
 def _shared_cosines(
@@ -332,6 +406,12 @@ def _rows_by_subset(present: NDArray[np.bool_]) -> Iterator[NDArray[np.intp]]:
 
 def _squares(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.einsum("nd,nd->n", rows, rows), dtype=np.float64)
+
+
+def _sums(features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum of each sample's features (N, D)."""
+    alone = features.shape[1] == 1
+    return np.asarray(features[:, 0] if alone else features.sum(axis=1), dtype=np.float64)
 
 
 def _row_squares(features: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from service.errors import GalleryDamaged, GalleryNotFound, GalleryUnwritable
 from service.gallery.database import DATABASE_NAME, sync_directory, translated_errors
 from service.gallery.feed import last_sequence
+from service.gallery.generations import begin_alone
 from service.gallery.snapshot import copy_database
 from service.gallery.store import GalleryStore
 from vreid.bundle import file_sha256
@@ -133,7 +134,8 @@ def restore(backup: Path, directory: Path) -> BackupManifest:
 def _become_another_gallery(database: Path) -> None:
     """Give a copy an id of its own, durably: index files of what it was copied from do not fit it.
 
-    The copy goes on from an older state, so it may give a number to another record.
+    The copy goes on from an older state, so it may give a number to another record. It is the
+    only generation: nothing was served before it, and what was left out of it lies nowhere.
     """
     with (
         translated_errors(database, writing=True),
@@ -142,7 +144,11 @@ def _become_another_gallery(database: Path) -> None:
         # A journal in memory: what is killed here has no name yet, and is begun again.
         copy.execute("PRAGMA journal_mode = MEMORY")
         copy.execute("PRAGMA synchronous = FULL")
+        copy.execute("PRAGMA secure_delete = ON")
+        copy.execute("BEGIN IMMEDIATE")
         copy.execute("UPDATE meta SET value = ? WHERE key = 'gallery_id'", (secrets.token_hex(16),))
+        begin_alone(copy)
+        copy.execute("COMMIT")
 
 
 def _remove_partial(directory: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import DuplicateRecord
+from service.gallery.enrolment import known_content
 from service.gallery.feed import last_sequence
 from service.gallery.rows import RECORD_COLUMNS, microseconds
 from vreid.modality import MODALITIES
@@ -111,9 +112,20 @@ def unpacked_features(
     return features
 
 
-def store_block(connection: sqlite3.Connection, block: RecordBlock, now: datetime) -> None:
-    """Store every record. Raises `DuplicateRecord` with every id that is taken or repeated."""
-    taken = _taken_ids(connection, block.id)
+def store_block(
+    connection: sqlite3.Connection,
+    block: RecordBlock,
+    now: datetime,
+    new_content: Collection[str] = (),
+) -> None:
+    """Store every record.
+
+    Raises `DuplicateRecord` with every id that is taken or repeated, or else with those of the
+    records whose content hash is one of `new_content` and is stored already.
+    """
+    taken = _taken_ids(connection, block.id) or _ids_of_known_content(
+        connection, block, new_content
+    )
     if taken:
         raise DuplicateRecord(taken)
     first = last_sequence(connection) + 1
@@ -200,6 +212,19 @@ def _taken_ids(connection: sqlite3.Connection, ids: Sequence[str]) -> list[str]:
             taken.append(record_id)
         seen.add(record_id)
     return taken
+
+
+def _ids_of_known_content(
+    connection: sqlite3.Connection, block: RecordBlock, new_content: Collection[str]
+) -> list[str]:
+    if not new_content:
+        return []
+    known = known_content(connection, new_content)
+    return [
+        record_id
+        for record_id, content_hash in zip(block.id, block.content_hash, strict=True)
+        if content_hash in known
+    ]
 
 
 def _same_object(first: str, second: str) -> bool:

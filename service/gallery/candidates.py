@@ -136,10 +136,12 @@ def _pruned(
         return list(found)
     cosines = []
     for each in found:
-        part = parts[each.part]
-        mask = part.columns.mask[each.rows]
-        features = part.rows.features(each.rows)
-        cosines.append(plain_cosines(features, mask, group.space.common, group.vector))
+        segment = parts[each.part].rows
+        assert isinstance(segment, SealedSegment)
+        common = group.space.common
+        compared = common or int(np.bitwise_or.reduce(segment.columns.mask[each.rows]))
+        features = segment.features(each.rows, compared)
+        cosines.append(plain_cosines(features, group.vector, centers=common == 0))
     kept = may_be_best(np.concatenate(cosines), count, len(group.vector))
     ends = np.cumsum([len(each.rows) for each in found])
     return [

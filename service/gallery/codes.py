@@ -153,7 +153,9 @@ class CodedVectors:
         if rows is None:
             return _search(self._index, vector, count, allowed)
         closer = _empty(faiss.vector_to_array(self._index.center))
-        faiss.copy_array_to_vector(_codes(self._index)[rows].ravel(), closer.codes)
+        # Unless told to clip rows, NumPy checks each beforehand, which takes as long again.
+        codes = _codes(self._index).take(rows, axis=0, mode="clip")
+        faiss.copy_array_to_vector(codes.ravel(), closer.codes)
         closer.ntotal = len(rows)
         scores, positions = _search(closer, vector, count, None)
         return scores, rows[positions]

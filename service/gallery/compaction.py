@@ -1,8 +1,9 @@
 """Sealing and merging: which parts of the index to make one sealed segment of, and making it.
 
 Full tails are sealed, several at once when they have piled up. Sealed segments of similar size are
-merged, so that their number grows with the logarithm of the gallery's size and a row is written
-only a few times, until they are as large as a segment may be. A segment of which half is deleted
+merged, so that their number grows with the logarithm of the gallery's size, until they are as large
+as a segment may be. What is merged is at least twice as large as the largest it was made of: a row
+is written only a few times. A segment of which half is deleted
 is written anew without these rows. Nothing here changes what a search sees: the index puts the
 result in the place of what it was made of.
 """
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from service.gallery.bulk_reading import RecordBatch
 from service.gallery.columns import FrozenColumns
 from service.gallery.parts import Part
 from service.gallery.ranking import features_of
@@ -51,7 +53,19 @@ class Task:
 
 def choose(parts: Sequence[Part], limits: Limits) -> Task | None:
     """What to do next; None when there is nothing to do. The last part is the tail that grows."""
-    return _full_tails(parts[:-1], limits) or _wasteful(parts[:-1]) or _similar(parts[:-1], limits)
+    return waiting_tails(parts, limits) or _wasteful(parts[:-1]) or _similar(parts[:-1], limits)
+
+
+def waiting_tails(parts: Sequence[Part], limits: Limits) -> Task | None:
+    """The first full tails, as many as make one segment. The last part is the tail that grows."""
+    chosen, rows = list[Part](), 0
+    for part in parts[:-1]:
+        if isinstance(part.rows, TailView):
+            if chosen and rows + part.size > limits.largest_rows:
+                break
+            chosen.append(part)
+            rows += part.size
+    return Task(tuple(chosen)) if chosen else None
 
 
 def carried_out(
@@ -60,12 +74,10 @@ def carried_out(
     as_of: int,
     limits: Limits,
     check: Callable[[], None],
-    features: Iterable[NDArray[np.float16]] | None = None,
 ) -> SealedSegment | None:
     """The sealed segment of the live rows of a task; None when there are none.
 
-    Its features are those of the parts, or other blocks (b, 3, D) in the same order. `check` is
-    called often and may raise to end the work early.
+    `check` is called often and may raise to end the work early.
     """
     kept = task.kept_rows()
     if len(kept) == 0:
@@ -73,23 +85,48 @@ def carried_out(
     columns = _merged_columns(task)
     with begin() as writer:
         first = 0
-        for block in _feature_blocks(task, kept) if features is None else features:
+        for block in _feature_blocks(task, kept):
             check()
             writer.add(block, columns.mask[first : first + len(block)])
             first += len(block)
         return finish_sealing(writer, columns, as_of, limits.coded_rows, check)
 
 
-def _full_tails(parts: Sequence[Part], limits: Limits) -> Task | None:
-    """The first full tails, as many as make one segment."""
-    chosen, rows = list[Part](), 0
-    for part in parts:
-        if isinstance(part.rows, TailView):
-            if chosen and rows + part.size > limits.largest_rows:
-                break
-            chosen.append(part)
-            rows += part.size
-    return Task(tuple(chosen)) if chosen else None
+def written_anew(
+    part: Part,
+    records: Iterable[RecordBatch],
+    begin: Callable[[], SegmentWriter],
+    as_of: int,
+    limits: Limits,
+    check: Callable[[], None],
+) -> tuple[SealedSegment | None, NDArray[np.int64]]:
+    """A sealed part with the features of these records, ascending, and which rows (m,) it keeps.
+
+    Live rows are left out that do not come, or come as other records than they were made of; when
+    none is kept, there is no segment. `check` is called often and may raise to end the work early.
+    """
+    assert isinstance(part.rows, SealedSegment)
+    columns, found = part.rows.columns, [np.empty(0, np.int64)]
+    with begin() as writer:
+        for batch in records:
+            check()
+            assert batch.features is not None
+            rows = np.searchsorted(columns.sequence, batch.sequence)
+            same = (
+                part.live[rows]
+                & (batch.sequence == columns.sequence[rows])
+                & (batch.checksum == columns.checksum[rows])
+                & (batch.mask == columns.mask[rows])
+            )
+            writer.add(batch.features[same], batch.mask[same])
+            found.append(rows[same])
+        kept = np.concatenate(found)
+        if len(kept) == 0:
+            return None, kept
+        chosen = np.zeros(part.size, np.bool_)
+        chosen[kept] = True
+        merged = FrozenColumns.merged([(columns, chosen)])
+        return finish_sealing(writer, merged, as_of, limits.coded_rows, check), kept
 
 
 def _wasteful(parts: Sequence[Part]) -> Task | None:
@@ -126,12 +163,18 @@ def _runs(chosen: Sequence[bool]) -> Iterator[tuple[int, int]]:
 
 
 def _fitting(parts: Sequence[Part], limits: Limits) -> tuple[Part, ...]:
-    """The first neighbours that together are no larger than a segment may be."""
+    """The first neighbours that together are no larger than a segment may be.
+
+    None of them is more than half of all: a large segment would be written again for every few
+    rows behind it.
+    """
+    sizes = np.array([part.size - part.dead for part in parts])
     for start in range(len(parts)):
-        rows = np.cumsum([part.size - part.dead for part in parts[start:]])
-        fitting = int(np.searchsorted(rows, limits.largest_rows, side="right"))
-        if fitting > 1:
-            return tuple(parts[start : start + fitting])
+        rows = np.cumsum(sizes[start:])
+        worthwhile = rows >= 2 * np.maximum.accumulate(sizes[start:])
+        fitting = np.flatnonzero(worthwhile & (rows <= limits.largest_rows))
+        if len(fitting):
+            return tuple(parts[start : start + int(fitting[-1]) + 1])
     return ()
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from service.gallery.crops import crop_hashes, remove_unreferenced_crops
+from service.gallery.database import Database
 from service.gallery.feed import note_deletions
 from service.gallery.pictures import hashes_shown, remove_unreferenced
 from service.gallery.rows import microseconds
@@ -50,14 +51,36 @@ class Selection:
         return " AND ".join(parts), values
 
 
+def selected_numbers(database: Database, selection: Selection, at_once: int) -> Iterator[list[int]]:
+    """Sequence numbers of the selected records, and then of the quarantined ones, some at a time.
+
+    They are those of the moment when each of the two is asked for; others may write meanwhile.
+    """
+    condition, values = selection.condition()
+    for table in ("record", "quarantine"):
+        with database.reading() as connection:
+            cursor = connection.execute(f"SELECT sequence FROM {table} WHERE {condition}", values)
+            while rows := cursor.fetchmany(at_once):
+                yield [int(row[0]) for row in rows]
+
+
+def forget_left_out(connection: sqlite3.Connection, ids: Iterable[str]) -> list[str]:
+    """Forget that records with these ids were left out of this generation; return which were."""
+    rows = connection.execute(
+        "DELETE FROM left_out WHERE id IN (SELECT value FROM json_each(?)) RETURNING id",
+        (json.dumps(list(ids)),),
+    )
+    return [str(row[0]) for row in rows.fetchall()]
+
+
 def delete_by_id(connection: sqlite3.Connection, ids: Iterable[str], now: datetime) -> list[str]:
     """Delete records, quarantined and left out ones too, with these ids; return whose there were.
 
     One that was left out of this generation is forgotten here, and is deleted where it lies.
     """
-    named, values = "id IN (SELECT value FROM json_each(:ids))", {"ids": json.dumps(list(ids))}
-    left_out = connection.execute(f"DELETE FROM left_out WHERE {named} RETURNING id", values)
-    return [row[0] for row in left_out.fetchall()] + _delete(connection, named, values, now)
+    wanted = list(ids)
+    named, values = "id IN (SELECT value FROM json_each(:ids))", {"ids": json.dumps(wanted)}
+    return forget_left_out(connection, wanted) + _delete(connection, named, values, now)
 
 
 def delete_by_number(

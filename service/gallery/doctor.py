@@ -16,6 +16,7 @@ import numpy as np
 
 from service.errors import GalleryDamaged, GalleryError
 from service.gallery.crop_examination import examine_crops
+from service.gallery.generations import gallery_of, leftovers
 from service.gallery.index_examination import examine_index
 from service.gallery.pictures import UNREFERENCED, hash_picture, remove_unreferenced
 from service.gallery.quarantine import quarantine_picture, quarantine_record
@@ -64,7 +65,7 @@ def examine(store: GalleryStore, *, repair: bool = False) -> Examination:
     Reads everything once. Others may use the gallery meanwhile.
     """
     findings: list[Finding] = []
-    for part in (_database, _records, _pictures, _orphans, _crops, _left_over, _index):
+    for part in (_database, _records, _pictures, _orphans, _crops, _left_over, _discarded, _index):
         try:
             findings.extend(part(store, repair))
         except GalleryDamaged as error:
@@ -195,6 +196,15 @@ def _left_over(store: GalleryStore, repair: bool) -> Iterator[Finding]:
             path.name,
             "a copy that was interrupted; it may hold what was deleted since",
             "removed" if repair else None,
+        )
+
+
+def _discarded(store: GalleryStore, repair: bool) -> Iterator[Finding]:
+    for path in leftovers(gallery_of(store.path)):
+        yield Finding(
+            "left over",
+            path.name,
+            "what is left of a generation that is gone; `vreid reindex --discard` removes it",
         )
 
 

@@ -20,14 +20,22 @@ from vreid.modality import MODALITIES
 
 STORED = np.dtype("<f2")
 
-_ALL = (1 << len(MODALITIES)) - 1
-_MODALITIES_OF = np.array([bits.bit_count() for bits in range(_ALL + 1)], dtype=np.uint8)
+ALL = (1 << len(MODALITIES)) - 1
+
+_MODALITIES_OF = np.array([bits.bit_count() for bits in range(ALL + 1)], dtype=np.uint8)
+# How many vectors lie before that of a modality, for each mask.
+_BEFORE = np.array(
+    [
+        [(bits & ((1 << modality) - 1)).bit_count() for modality in range(len(MODALITIES))]
+        for bits in range(ALL + 1)
+    ]
+)
 
 
 def vector_offsets(mask: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Numbers (n + 1,) of each row's first vector, and of the end, for mask bits (n,)."""
     offsets = np.zeros(len(mask) + 1, dtype=np.int64)
-    np.cumsum(_MODALITIES_OF[mask & _ALL], out=offsets[1:])
+    np.cumsum(_MODALITIES_OF[mask & ALL], out=offsets[1:])
     return offsets
 
 
@@ -78,19 +86,22 @@ class FeatureFile:
         """Bytes of features in the file."""
         return self._vectors.nbytes
 
-    def rows(self, numbers: NDArray[np.int64]) -> NDArray[np.float16]:
-        """Features (m, 3, D) of rows (m,); zeros where a modality is missing or a row was erased.
+    def rows(self, numbers: NDArray[np.int64], modalities: int = ALL) -> NDArray[np.float16]:
+        """Features (m, u, D) of rows (m,), of the u modalities in these mask bits.
 
-        Raises `GalleryDamaged` when the file has been cut short.
+        They are zeros where a modality is missing or a row was erased. Raises `GalleryDamaged`
+        when the file has been cut short.
         """
         self._check_length()
         bits = self.mask[numbers]
-        first = self._offsets[numbers]
-        features = np.zeros((len(bits), len(MODALITIES), self.feature_size), dtype=np.float16)
-        for part in range(len(MODALITIES)):
-            there = np.flatnonzero(bits >> part & 1)
-            before = _MODALITIES_OF[bits[there] & ((1 << part) - 1)]
-            features[there, part] = self._vectors[first[there] + before]
+        wanted = [at for at in range(len(MODALITIES)) if modalities >> at & 1]
+        vectors = self._offsets[numbers][:, None] + _BEFORE[bits[:, None], wanted]
+        there = (bits[:, None] >> np.array(wanted, np.uint8) & 1).astype(np.bool_)
+        if there.all():
+            complete: NDArray[np.float16] = self._vectors[vectors]
+            return complete
+        features = np.zeros((*there.shape, self.feature_size), dtype=np.float16)
+        features[there] = self._vectors[vectors[there]]
         return features
 
     def blocks(

@@ -54,7 +54,8 @@ class FeatureVerification:
         """Look at the next rows; return which of the segments is damaged, None when none is.
 
         A row that another process has erased is no damage. Does nothing while all segments have
-        been seen less than `again_after` seconds ago.
+        been seen less than `again_after` seconds ago. A damaged segment is looked at again from
+        its beginning for as long as it comes.
         """
         waiting = self._waiting(segments)
         if not waiting and time.monotonic() - self._done_at >= self._again_after:
@@ -62,7 +63,11 @@ class FeatureVerification:
             waiting = self._waiting(segments)
         if not waiting:
             return None
-        return waiting[0] if self._is_damaged(segments[waiting[0]]) else None
+        if not self._is_damaged(segments[waiting[0]]):
+            return None
+        self._done = [each for each in self._done if each is not self._begun]
+        self._begun = None
+        return waiting[0]
 
     def _waiting(self, segments: Sequence[SegmentFeatures]) -> list[int]:
         present = {id(each.features) for each in segments}

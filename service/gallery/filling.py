@@ -49,6 +49,7 @@ def fill(index: SearchIndex, store: GalleryStore, loaded: LoadedGallery) -> None
             index.adopt(segment, part.live)
         else:
             for batch in read_records(store, part.stored.first - 1, part.stored.last):
+                loaded.damaged.extend(batch.damaged)
                 unwritten.add(batch)
     for batch in unwritten.rest():
         assert batch.features is not None

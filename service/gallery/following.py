@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from service.errors import FeedForgotten
 from service.gallery.feed import Change
+from service.gallery.generations import Successor
 from service.gallery.index import SearchIndex
 from service.gallery.record import DamagedRecord
 from service.gallery.store import GalleryStore
@@ -26,6 +27,12 @@ class Follower:
         self._following = threading.Lock()
         self._damaged: set[int] = set()
         self._known_floor = 0
+        self._successor: Successor | None = None
+
+    @property
+    def successor(self) -> Successor | None:
+        """What is served instead of the generation that is followed; None as far as is known."""
+        return self._successor
 
     @property
     def damaged(self) -> int:
@@ -36,12 +43,10 @@ class Follower:
         """Say what is known of an index that was loaded.
 
         `floor` is the feed's floor of when it was compared with the store, `damaged` are the
-        records that could not be read.
+        records that could not be read; a segment may hold them, as they were.
         """
         self._known_floor = floor
-        for record in damaged:
-            logger.error("A record is left out of every search: %s", record.reason)
-            self._damaged.add(record.sequence)
+        self.leave_out(tuple(damaged))
 
     def follow(self) -> int:
         """Follow the store up to its newest change; return how many changes were new.
@@ -49,16 +54,18 @@ class Follower:
         A record that cannot be read is logged, counted in `damaged` and left out. Raises
         `GalleryError` when the store cannot be read.
         """
-        before = self._index.sequence
-        if self._store.last_sequence() == before:
+        newest = self._store.last_sequence()
+        self._note_retirement()
+        if newest == self._index.sequence:
             return 0
         with self._following:
+            before = self._index.sequence
             if before == 0:
                 self._known_floor = self._store.feed_floor()
             while changes := self._next_changes():
                 self._index.apply(changes)
                 self._note_damage(changes)
-        return self._index.sequence - before
+            return self._index.sequence - before
 
     def leave_out(self, damaged: Sequence[DamagedRecord]) -> None:
         """Find no more what was damaged after it had been loaded."""
@@ -70,6 +77,18 @@ class Follower:
                     logger.error("A record is left out of every search: %s", record.reason)
             self._drop([record.sequence for record in damaged])
             self._damaged |= {record.sequence for record in damaged}
+
+    def _note_retirement(self) -> None:
+        if self._successor is not None or (after := self._store.successor()) is None:
+            return
+        with self._following:
+            known, self._successor = self._successor, after
+        if known is None:
+            logger.warning(
+                "The gallery has been embedded again with the bundle %s: searches go on in what "
+                "was there, changes are refused. Restart this process with that bundle.",
+                after.fingerprint,
+            )
 
     def _next_changes(self) -> list[Change]:
         """The feed's next changes; what was deleted unseen is dropped first."""

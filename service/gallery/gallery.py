@@ -206,8 +206,10 @@ class Gallery:
         missing modalities are ignored; `query_mask` is (3,).
 
         With `after`, only results behind that position of the ranking come; with `as_of`, only
-        records with a sequence number up to it. So pages of one ranking neither repeat nor skip a
-        record, whatever is added or deleted meanwhile.
+        records with a sequence number up to it. So pages of one ranking repeat no record and come
+        in its order, whatever is added or deleted meanwhile. Where codes stand for features, a
+        record that one page misses is not on a later one, and a record that is relabelled meanwhile
+        is on none: its new sequence number is above `as_of`.
 
         Raises `InvalidSearch` for k outside 1 to MAX_RESULTS, a position deeper than that, or a
         query of another shape, and `vreid.errors.ScoringError` for an unknown policy.
@@ -282,11 +284,18 @@ class Gallery:
 
     def verify_in_background(self, interval: float) -> None:
         """Compare some features with their checksums every `interval` seconds."""
+        mending = Mending(self._store, self._index, self._follower)
+
+        def verify() -> bool:
+            mending.step()
+            # A disk that damages whatever is written must not be written to without a pause.
+            return False
+
         self._threads.append(
             RepeatingThread(
                 "gallery-verifier",
                 interval,
-                Mending(self._store, self._index).step,
+                verify,
                 "The features in the index's files cannot be verified",
             )
         )
@@ -304,6 +313,17 @@ class Gallery:
     def damaged(self) -> int:
         """How many stored records cannot be read, and are therefore never found."""
         return self._follower.damaged
+
+    @property
+    def remark(self) -> str | None:
+        """What an operator should know of a gallery that is searched, None for nothing."""
+        after = self._follower.successor
+        if after is None:
+            return None
+        return (
+            f"embedded again with the bundle {after.fingerprint}; changes are refused, restart "
+            "this process with that bundle"
+        )
 
     def info(self) -> GalleryInfo:
         """Directory, number of records, model and size of the gallery."""
@@ -357,8 +377,7 @@ class Gallery:
         """Seal what waits, when so much does that memory would grow without end."""
         # What is stored stays stored: an error here would make the caller store it again.
         try:
-            while self._index.is_crowded and self._index.step():
-                pass
+            self._index.relieve()
         except Exception as error:
             logger.warning("Records stay in memory, sealing is tried again: %s", error)
 

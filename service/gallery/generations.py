@@ -31,10 +31,17 @@ FIRST = "."
 
 FOLDER = "generations"
 
+INDEX_FOLDER = "index"
+"""Beside the database of each generation: the files of its search index."""
+
+LOG_NAMES = (f"{DATABASE_NAME}-wal", f"{DATABASE_NAME}-shm")
+"""Beside the database of each generation: SQLite's log of it."""
+
 _POINTER = "generation"
 _LOCK = "generation.lock"
 _RETIRED = "retired_for"
 _TERM = "term"
+_PREVIOUS = "previous_generation"
 _NAME = re.compile(rf"\.|{FOLDER}/[0-9a-z]{{1,64}}")
 # As many digits of a fingerprint as nobody confuses, and few enough to read.
 _DIGITS = 16
@@ -136,6 +143,47 @@ def retire(connection: sqlite3.Connection, after: Successor) -> None:
     connection.execute(
         "INSERT INTO meta (key, value) VALUES (?, ?)", (_RETIRED, json.dumps(asdict(after)))
     )
+
+
+def previous_generation(connection: sqlite3.Connection) -> str | None:
+    """What was served before this generation, None when nothing was."""
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (_PREVIOUS,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def note_previous(connection: sqlite3.Connection, name: str) -> None:
+    """Say which generation was served before this one."""
+    connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_PREVIOUS, name))
+
+
+def forget_other_generations(connection: sqlite3.Connection) -> None:
+    """Say that there is no other generation any more: nothing was before, nothing lies in one."""
+    connection.execute("DELETE FROM meta WHERE key = ?", (_PREVIOUS,))
+    # A copy of an older schema is without the table.
+    if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'left_out'").fetchone():
+        connection.execute("DELETE FROM left_out")
+
+
+def begin_alone(connection: sqlite3.Connection) -> None:
+    """Make a copy of a generation the only one of a gallery, and the one that is served."""
+    forget_other_generations(connection)
+    connection.execute("DELETE FROM meta WHERE key IN (?, ?)", (_TERM, _RETIRED))
+
+
+def leftovers(directory: Path) -> list[Path]:
+    """What is left of generations whose database is gone: their removal was interrupted.
+
+    One whose making has just begun looks the same for a moment.
+    """
+    found = [
+        folder
+        for folder in sorted((directory / FOLDER).glob("*"))
+        if _NAME.fullmatch(f"{FOLDER}/{folder.name}") and not (folder / DATABASE_NAME).exists()
+    ]
+    if served_generation(directory) != FIRST and not (directory / DATABASE_NAME).exists():
+        parts = (INDEX_FOLDER, *LOG_NAMES)
+        found += [directory / name for name in parts if (directory / name).exists()]
+    return found
 
 
 def settle(directory: Path) -> str:

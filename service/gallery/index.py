@@ -20,8 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import GalleryClosed
+from service.gallery.bulk_reading import RecordBatch
 from service.gallery.columns import RecordRows, Rows
-from service.gallery.compaction import Limits, Task, carried_out, choose
+from service.gallery.compaction import (
+    Limits,
+    Task,
+    carried_out,
+    choose,
+    waiting_tails,
+    written_anew,
+)
 from service.gallery.feed import Change
 from service.gallery.filter import Filter
 from service.gallery.parts import IndexFacts, Part, without
@@ -48,9 +56,8 @@ WAITING_TAILS = 4
 MERGE_FACTOR = 8
 LARGEST_ROWS = 1 << 18
 
-
-class _MergingPostponed(Exception):
-    """Sealing is more urgent."""
+# Seconds between looks of whoever adds at whether another thread has sealed what waits.
+_LOOK_AGAIN = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,16 +200,25 @@ class SearchIndex:
             task = choose(state.parts, self.limits)
             if task is None:
                 return False
-            # The other processors are for searches.
-            faiss.omp_set_num_threads(1)
-            check = self.check if task.parts[0].is_tail else self._check_merging
-            try:
-                sealed = carried_out(task, self.begin_file, state.sequence, self.limits, check)
-            except _MergingPostponed:
-                return True
-            self._replace(task, sealed)
-        self.publish()
+            check = self.check if task.parts[0].is_tail else self._check_long_work
+            self._carry_out(task, state.sequence, check)
+            self._publish()
         return True
+
+    def relieve(self) -> None:
+        """Seal what waits, or wait for the thread that does, until little does. Raises as `step`.
+
+        This never waits for a merge: whoever merges seals what waits in between.
+        """
+        while self.is_crowded:
+            if not self._upkeep.acquire(timeout=_LOOK_AGAIN):
+                continue
+            try:
+                self.check()
+                self._seal_waiting()
+                self._publish()
+            finally:
+                self._upkeep.release()
 
     def sealed_parts(self) -> list[Part]:
         """The sealed segments with their live rows."""
@@ -211,12 +227,13 @@ class SearchIndex:
     def write_anew(
         self,
         segment: SealedSegment,
-        features: Callable[[NDArray[np.int64]], Iterable[NDArray[np.float16]]],
+        stored: Callable[[int, int], Iterable[RecordBatch]],
     ) -> None:
         """Make a sealed segment again, with other features than those of its file.
 
-        `features` gives those of records (m,), ascending by sequence number, in blocks (b, 3, D).
-        Does nothing when the segment has been replaced. Raises as `step` does.
+        `stored` gives the records from one sequence number to another, ascending, with features;
+        those that it does not give are found no more. Does nothing when the segment has been
+        replaced. Raises as `step` does.
         """
         with self._upkeep:
             self.check()
@@ -224,25 +241,21 @@ class SearchIndex:
             part = next((each for each in state.parts if each.rows is segment), None)
             if part is None:
                 return
-            task = Task((part,))
-            blocks = features(part.columns.sequence[part.live])
-            self._replace(
-                task,
-                carried_out(task, self.begin_file, state.sequence, self.limits, self.check, blocks),
+            sealed, kept = written_anew(
+                part,
+                stored(segment.stored.first, segment.stored.last),
+                self.begin_file,
+                state.sequence,
+                self.limits,
+                self._check_long_work,
             )
-        self.publish()
+            self._replace(Task((part,)), sealed, kept)
+            self._publish()
 
     def publish(self) -> None:
         """Make the sealed segments what the next start reads. Raises `GalleryUnwritable`."""
         with self._upkeep:
-            if not self._unpublished or self._folder is None:
-                return
-            state = self._state
-            self._folder.publish(
-                [part.rows.stored for part in state.parts if isinstance(part.rows, SealedSegment)],
-                state.sequence,
-            )
-            self._unpublished = False
+            self._publish()
 
     def begin_file(self) -> SegmentWriter:
         """A new file for the features of a segment. Raises `GalleryUnwritable`."""
@@ -255,12 +268,6 @@ class SearchIndex:
         if self._closing.is_set():
             raise GalleryClosed("The gallery has been closed; open it again.")
 
-    def _check_merging(self) -> None:
-        """Give way to sealing when memory fills: merging may take minutes, and can wait."""
-        self.check()
-        if self.is_crowded:
-            raise _MergingPostponed
-
     def close(self) -> None:
         """End what `step` is doing, soon; a second call does nothing."""
         self._closing.set()
@@ -268,6 +275,38 @@ class SearchIndex:
             self._searcher.close()
             if self._folder is not None:
                 self._folder.close()
+
+    def _carry_out(self, task: Task, as_of: int, check: Callable[[], None]) -> None:
+        """Do a task that was chosen from the state at change `as_of`."""
+        # The other processors are for searches.
+        faiss.omp_set_num_threads(1)
+        sealed = carried_out(task, self.begin_file, as_of, self.limits, check)
+        self._replace(task, sealed, task.kept_rows())
+
+    def _check_long_work(self) -> None:
+        """Seal in between when memory fills: merging may take minutes."""
+        self.check()
+        if self.is_crowded:
+            self._seal_waiting()
+            if self._folder is not None:
+                # It is published when the long work is done, and may hold what was just deleted.
+                self._folder.erase_deleted()
+
+    def _seal_waiting(self) -> None:
+        state = self._state
+        task = waiting_tails(state.parts, self.limits)
+        if task is not None:
+            self._carry_out(task, state.sequence, self.check)
+
+    def _publish(self) -> None:
+        if not self._unpublished or self._folder is None:
+            return
+        state = self._state
+        self._folder.publish(
+            [part.rows.stored for part in state.parts if isinstance(part.rows, SealedSegment)],
+            state.sequence,
+        )
+        self._unpublished = False
 
     def _after(self, changes: Sequence[Change]) -> IndexState:
         state = self._state
@@ -294,8 +333,8 @@ class SearchIndex:
     def _empty_tail(self) -> Part:
         return Part(self._tail.view, np.empty(0, np.bool_), 0)
 
-    def _replace(self, task: Task, sealed: SealedSegment | None) -> None:
-        """Put the result of a task in the place of what it was made of."""
+    def _replace(self, task: Task, sealed: SealedSegment | None, kept: NDArray[np.int64]) -> None:
+        """Put a segment of the rows `kept` of a task in the place of what it was made of."""
         with self._changing:
             parts = list(self._state.parts)
             first = next(n for n, part in enumerate(parts) if part.rows is task.parts[0].rows)
@@ -303,7 +342,7 @@ class SearchIndex:
             new = []
             if sealed is not None:
                 # What was deleted while the segment was made is deleted in it too.
-                live = np.concatenate([part.live for part in old])[task.kept_rows()]
+                live = np.concatenate([part.live for part in old])[kept]
                 new.append(Part.of(sealed, live))
             parts[first : first + len(old)] = new
             self._state = replace(self._state, parts=tuple(parts))

@@ -123,9 +123,11 @@ def load(store: GalleryStore, folder: SegmentFolder) -> LoadedGallery:
 
 def compare(store: GalleryStore, folder: SegmentFolder) -> LoadedGallery:
     """Compare the index of a gallery with the store; changes nothing."""
+    # The files first: what another process erases from them or leaves out is gone from the store
+    # before, and what it publishes is there before.
+    found = folder.load()
     floor, sequence = store.feed_floor(), store.last_sequence()
     numbers, checksums = read_numbers(store, sequence)
-    found = folder.load()
     segments, damaged = list[LoadedSegment](), list[DamagedRecord]()
     problems, candidates = list(found.problems), found.segments
     if found.sequence > sequence:

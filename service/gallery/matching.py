@@ -32,9 +32,12 @@ def stored_matches(store: GalleryStore, filter: Filter) -> Iterator[list[int]]:
 
 
 def delete_matches(store: GalleryStore, filter: Filter) -> int:
-    """Delete the records that satisfy the filter; return how many there were."""
+    """Delete the records that satisfy the filter; return how many there were.
+
+    Of a generation that is not served, those that satisfy it and that the served one lacks.
+    """
     return store.delete_numbered(
-        stored_matches(store, filter), elsewhere=lambda other: delete_matches(other, filter)
+        stored_matches(store, filter), elsewhere=lambda other: stored_matches(other, filter)
     )
 
 

@@ -1,7 +1,8 @@
 """Replaces segments whose features are no longer what was stored, while the gallery is in use.
 
 A background thread compares features with their checksums; of a damaged segment, the features are
-read from the store again, and its codes made anew from them.
+read from the store again, and its codes made anew from them. A record that is damaged in the store
+too is left out of the new segment and of every search.
 """
 
 from __future__ import annotations
@@ -9,17 +10,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-import numpy as np
-from numpy.typing import NDArray
-
-from service.gallery.bulk_reading import read_records
+from service.gallery.bulk_reading import RecordBatch, read_records
 from service.gallery.feature_verification import FeatureVerification, SegmentFeatures
+from service.gallery.following import Follower
 from service.gallery.index import SearchIndex
+from service.gallery.record import DamagedRecord
 from service.gallery.sealed_segment import SealedSegment
 from service.gallery.store import GalleryStore
-from vreid.modality import MODALITIES
-
-_ROWS_AT_ONCE = 256
 
 logger = logging.getLogger(__name__)
 
@@ -31,10 +28,12 @@ class Mending:
         self,
         store: GalleryStore,
         index: SearchIndex,
+        follower: Follower,
         verification: FeatureVerification | None = None,
     ) -> None:
         self._store = store
         self._index = index
+        self._follower = follower
         self._verification = FeatureVerification(store) if verification is None else verification
 
     def step(self) -> bool:
@@ -62,21 +61,13 @@ class Mending:
             "The features in %s are not what was stored; they are read from the gallery again.",
             segment.stored.features.path or "a file without a name",
         )
-        self._index.write_anew(segment, lambda numbers: stored_features(self._store, numbers))
+        unreadable = list[DamagedRecord]()
+
+        def stored(first: int, last: int) -> Iterator[RecordBatch]:
+            for batch in read_records(self._store, first - 1, last):
+                unreadable.extend(batch.damaged)
+                yield batch
+
+        self._index.write_anew(segment, stored)
+        self._follower.leave_out(unreadable)
         return True
-
-
-def stored_features(
-    store: GalleryStore, sequences: NDArray[np.int64]
-) -> Iterator[NDArray[np.float16]]:
-    """Features (b, 3, D) of records (m,), ascending, in blocks; zeros of those that are gone."""
-    for first in range(0, len(sequences), _ROWS_AT_ONCE):
-        wanted = sequences[first : first + _ROWS_AT_ONCE]
-        features = np.zeros(
-            (len(wanted), len(MODALITIES), store.facts.feature_size), dtype=np.float16
-        )
-        for batch in read_records(store, int(wanted[0]) - 1, int(wanted[-1])):
-            assert batch.features is not None
-            found = np.isin(batch.sequence, wanted)
-            features[np.searchsorted(wanted, batch.sequence[found])] = batch.features[found]
-        yield features

@@ -108,6 +108,11 @@ class GalleryProtocol(Protocol):
         """Raise `GalleryError` when the gallery is gone; cheap."""
         ...
 
+    @property
+    def remark(self) -> str | None:
+        """What an operator should know of a gallery that is searched, None for nothing."""
+        ...
+
     def info(self) -> GalleryInfo:
         """Where it is, how many records it has, and which model it belongs to."""
         ...

@@ -16,11 +16,14 @@ from service.gallery.planning import Query
 from service.gallery.rows import masks_of
 from vreid.calibration import Calibration
 from vreid.policy import ResolvedPolicy
-from vreid.scoring import Scores, score
+from vreid.scoring import contribution_table, score, score_with_contributions
 
 # Scoring works in float64: blocks of this many values stay in the processor's cache. Measured for
 # 600 complete rows of 2048 values: 7 ms in blocks of 2**19 to 2**20, 9 ms in one piece.
 _BLOCK_VALUES = 1 << 19
+
+# Contributions are computed with the scores for up to so many times the results.
+_EXPLAINED = 2
 
 ParallelScores = Callable[[Sequence[Callable[[], "Scored"]]], Iterable["Scored"]]
 
@@ -35,17 +38,24 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Scores of candidates, all (C,); `valid` says whether the policy compares them at all."""
+    """Scores of candidates, all (C,); `valid` says whether the policy compares them at all.
+
+    `contributions` (C, 3) are there if they were asked for.
+    """
 
     key: NDArray[np.float64]
     cosine: NDArray[np.float64]
     probability: NDArray[np.float64] | None
     valid: NDArray[np.bool_]
+    contributions: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """Rows (K,) of parts (K,), best first, with what they are ranked by."""
+    """Rows (K,) of parts (K,), best first, with what they are ranked by.
+
+    `contributions` (K, 3) is a `vreid.scoring.contribution_table`.
+    """
 
     parts: NDArray[np.int64]
     rows: NDArray[np.int64]
@@ -53,6 +63,7 @@ class Ranked:
     key: NDArray[np.float64]
     score: NDArray[np.float64]
     probability: NDArray[np.float64] | None
+    contributions: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -74,13 +85,18 @@ def rank(
     order = np.lexsort((candidates.rows, candidates.parts))
     ordered = Candidates(candidates.parts[order], candidates.rows[order])
     pieces = [slice(first, first + block) for first in range(0, len(ordered), block)]
+    # Of few candidates more than the results, everything is computed at once.
+    explained = len(pieces) == 1 and len(ordered) <= _EXPLAINED * count
     blocks = list(
         parallel(
-            [partial(_scored, query, parts, ordered, each, policy, calibration) for each in pieces]
+            [
+                partial(_scored, query, parts, ordered, each, policy, calibration, explained)
+                for each in pieces
+            ]
         )
     )
     sequence = _sequences(parts, ordered)
-    whole = _joined(blocks)
+    whole = blocks[0] if len(blocks) == 1 else _joined(blocks)
     best = _ordered(whole, sequence, after)[:count]
     return Ranked(
         parts=ordered.parts[best],
@@ -89,6 +105,11 @@ def rank(
         key=whole.key[best],
         score=whole.cosine[best],
         probability=None if whole.probability is None else whole.probability[best],
+        contributions=(
+            _explained(query, parts, ordered.parts[best], ordered.rows[best], policy)
+            if whole.contributions is None
+            else whole.contributions[best]
+        ),
     )
 
 
@@ -117,18 +138,36 @@ def _scored(
     block: slice,
     policy: ResolvedPolicy,
     calibration: Calibration | None,
+    explained: bool,
 ) -> Scored:
     features, mask = features_of(parts, candidates.parts[block], candidates.rows[block])
-    scores: Scores = score(
-        query.features[None], query.mask[None], features, mask, policy, calibration
-    )
+    compared = query.features[None], query.mask[None], features, mask, policy, calibration
+    contributions = None
+    if explained:
+        scores, contributions = score_with_contributions(*compared)
+    else:
+        scores = score(*compared)
     probability = scores.probability
     return Scored(
         key=scores.ranking_key[0],
         cosine=scores.score[0],
         probability=None if probability is None else probability[0],
         valid=scores.valid[0],
+        contributions=contributions,
     )
+
+
+def _explained(
+    query: Query,
+    parts: Sequence[Part],
+    numbers: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    policy: ResolvedPolicy,
+) -> NDArray[np.float64]:
+    if not len(rows):
+        return np.empty((0, len(query.mask)))
+    features, masks = features_of(parts, numbers, rows)
+    return contribution_table(query.features, query.mask, features, masks, policy)
 
 
 def _joined(blocks: Sequence[Scored]) -> Scored:

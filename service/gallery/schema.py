@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from service.errors import GalleryDamaged, GalleryUnsupported
+from service.errors import GalleryDamaged, GalleryLocked, GalleryUnsupported
 from service.gallery.database import DATABASE_NAME, Database
 from service.gallery.migrations import STEPS, Step
 from service.gallery.snapshot import copy_database
@@ -17,6 +18,8 @@ from service.gallery.snapshot import copy_database
 APPLICATION_ID = 0x76726547
 
 SCHEMA_VERSION = len(STEPS)
+
+_MIGRATING = "migrating_from"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +55,29 @@ def version_of(connection: sqlite3.Connection, path: Path, newest: int = SCHEMA_
 
 
 def prepare(
-    database: Database, wanted: GalleryFacts | None, steps: Sequence[Step] = STEPS
+    database: Database,
+    wanted: GalleryFacts | None,
+    steps: Sequence[Step] = STEPS,
+    *,
+    copies: bool = True,
 ) -> GalleryFacts:
     """Bring the tables up to date and return the facts.
 
     `wanted` is written into a gallery that is new, in the one transaction that makes its tables.
-    An older gallery is copied to `migration_backup` first; then each step is a transaction, so a
-    process that dies leaves the version before the step or the one after it.
+    With `copies`, an older gallery is copied to `migration_backup` first; then each step is a
+    transaction, so a process that dies leaves the version before the step or the one after it. A
+    migration that goes on after that makes no second copy.
+
+    Raises what `version_of` raises, and `GalleryLocked` while another process migrates it.
     """
     newest = len(steps)
     with database.reading() as connection:
         version = version_of(connection, database.path, newest)
         if version == newest:
             return read_facts(connection, database.path)
-    copied = False
+    copied = not copies
     while version < newest:
-        with database.writing() as connection:
+        with _locked_for(database, version, newest) as connection:
             # Another process may have made or migrated it in between.
             version = version_of(connection, database.path, newest)
             if version == 0:
@@ -78,16 +88,52 @@ def prepare(
                 # Raised in here, it undoes the tables of a gallery that nobody made for a model.
                 read_facts(connection, database.path)
             elif version < newest:
-                if not copied:
+                begun_from = _begun_from(connection, version)
+                backup = migration_backup(database.path.parent, begun_from)
+                if not copied and not (begun_from < version and backup.is_file()):
                     # This transaction holds the write lock, and its own changes are not seen.
                     with database.reading() as reader:
                         copy_database(reader, migration_backup(database.path.parent, version))
-                    copied = True
+                    begun_from = version
+                copied = True
                 _apply(connection, steps[version], version + 1)
                 version += 1
+                _note_begun_from(connection, None if version == newest else begun_from)
     database.erase_log()
     with database.reading() as connection:
         return read_facts(connection, database.path)
+
+
+@contextmanager
+def _locked_for(database: Database, version: int, newest: int) -> Iterator[sqlite3.Connection]:
+    """A transaction for a step. Raises `GalleryLocked` with what the other process may be doing."""
+    begun = False
+    try:
+        with database.writing() as connection:
+            begun = True
+            yield connection
+    except GalleryLocked as error:
+        if begun or version == 0:
+            raise
+        raise GalleryLocked(
+            f"{database.path} has gallery schema {version} and has to be migrated to {newest}, but "
+            "another process writes to it, or is migrating it, which may take minutes; wait until "
+            "that has ended and try again."
+        ) from error
+
+
+def _begun_from(connection: sqlite3.Connection, version: int) -> int:
+    """From which version the migration that is under way began: the one that has been copied."""
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (_MIGRATING,)).fetchone()
+    return version if row is None else int(row[0])
+
+
+def _note_begun_from(connection: sqlite3.Connection, version: int | None) -> None:
+    connection.execute("DELETE FROM meta WHERE key = ?", (_MIGRATING,))
+    if version is not None:
+        connection.execute(
+            "INSERT INTO meta (key, value) VALUES (?, ?)", (_MIGRATING, str(version))
+        )
 
 
 def migration_backup(directory: Path, version: int) -> Path:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from service.gallery.codes import CodedVectors
 from service.gallery.columns import FrozenColumns
-from service.gallery.feature_file import FeatureFile
+from service.gallery.feature_file import ALL, FeatureFile
 from service.gallery.rows import bits_mask
 from service.gallery.segment_writer import SegmentWriter, StoredSegment
 from service.gallery.segments import CENTERS
@@ -67,9 +67,9 @@ class SealedSegment:
         """Bytes in memory."""
         return self.columns.nbytes + sum(space.nbytes for space in self.spaces.values())
 
-    def features(self, rows: NDArray[np.int64]) -> NDArray[np.float16]:
-        """Features (m, 3, D) of rows (m,), read from the file."""
-        return self.stored.features.rows(rows)
+    def features(self, rows: NDArray[np.int64], modalities: int = ALL) -> NDArray[np.float16]:
+        """Features (m, u, D) of rows (m,) in u modalities (mask bits), read from the file."""
+        return self.stored.features.rows(rows, modalities)
 
 
 def finish_sealing(

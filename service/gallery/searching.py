@@ -15,12 +15,12 @@ from service.gallery.candidates import Candidates, best_by_codes, best_of_tail, 
 from service.gallery.filter import Filter
 from service.gallery.parts import Part
 from service.gallery.planning import Eligible, Query, eligible_rows, groups
-from service.gallery.ranking import Position, Ranked, features_of, rank
+from service.gallery.ranking import Position, Ranked, rank
 from vreid.calibration import Calibration
 from vreid.engines.processors import usable_processors
 from vreid.modality import Modality
 from vreid.policy import ResolvedPolicy
-from vreid.scoring import contribution_table, contributions_of_row
+from vreid.scoring import contributions_of_row
 
 _Result = TypeVar("_Result")
 
@@ -64,10 +64,12 @@ class Searcher:
         as_of: int | None,
     ) -> list[Hit]:
         """See `SearchIndex.search`. Raises `GalleryClosed` after `close`."""
+        # One search is one thread's work: FAISS would start others for each caller's.
+        faiss.omp_set_num_threads(1)
         depth = count if after is None else count + after.depth
         found = self._candidates(parts, query, depth, policy, filter, as_of)
         ranked = rank(query, parts, found, count, policy, calibration, after, self._each)
-        return _hits(query, parts, ranked, policy)
+        return _hits(ranked)
 
     def close(self) -> None:
         """Wait for the searches that run; a second call does nothing."""
@@ -111,20 +113,19 @@ class Searcher:
             raise GalleryClosed("The gallery has been closed; open it again.") from error
 
 
-def _hits(query: Query, parts: Sequence[Part], ranked: Ranked, policy: ResolvedPolicy) -> list[Hit]:
-    if not len(ranked):
-        return []
-    features, masks = features_of(parts, ranked.parts, ranked.rows)
-    table = contribution_table(query.features, query.mask, features, masks, policy)
+def _hits(ranked: Ranked) -> list[Hit]:
+    count = len(ranked)
+    probability = [None] * count if ranked.probability is None else ranked.probability.tolist()
     return [
-        Hit(
-            sequence=int(ranked.sequence[number]),
-            key=float(ranked.key[number]),
-            score=float(ranked.score[number]),
-            probability=None if ranked.probability is None else float(ranked.probability[number]),
-            contributions=contributions_of_row(table[number]),
+        Hit(sequence, key, score, probable, contributions_of_row(row))
+        for sequence, key, score, probable, row in zip(
+            ranked.sequence.tolist(),
+            ranked.key.tolist(),
+            ranked.score.tolist(),
+            probability,
+            ranked.contributions,
+            strict=True,
         )
-        for number in range(len(ranked))
     ]
 
 

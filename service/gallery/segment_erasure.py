@@ -2,7 +2,8 @@
 
 A deleted row's features, codes and checksums are overwritten with zeros in place. Which rows those
 are follows from the feed of changes: for each file it is remembered up to which change it has been
-erased. That memory may be lost or behind, since erasing twice is harmless; it is never ahead.
+erased. That memory may be lost or behind, since erasing twice is harmless. It is ahead only when
+the database was replaced by an older copy: then every row is compared with the database.
 
 Any segment file that lies in the folder is erased, listed or not. So a file that another process
 is about to publish is either seen here, or its writer sees the deletion: it looks after the file
@@ -14,6 +15,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +27,7 @@ from service.errors import GalleryDamaged
 from service.gallery.database import Database
 from service.gallery.feature_file import STORED, vector_offsets
 from service.gallery.feed import deleted_records_after, feed_floor, last_sequence
+from service.gallery.schema import read_gallery_id
 from service.gallery.segment_format import (
     FEATURES_OFFSET,
     Entry,
@@ -43,6 +46,8 @@ from service.gallery.segment_writer import SUFFIX
 INDEX_FOLDER = "index"
 
 _POSITIONS = "erased.json"
+_NAMED = re.compile(r"(\d+)-(\d+)-")
+_ANOTHER_HISTORY = int(np.iinfo(np.int64).max)
 _ZEROS = memoryview(bytes(1 << 20))
 
 logger = logging.getLogger(__name__)
@@ -57,15 +62,18 @@ def erase_deleted(database: Database) -> None:
     paths = sorted(folder.glob(f"*{SUFFIX}"))
     if not paths:
         return
-    known = _read_positions(folder)
+    # The memory before the database: so it is not ahead for what others do at this moment.
+    with database.reading() as connection:
+        gallery_id = read_gallery_id(connection, database.path)
+    known = _read_positions(folder, gallery_id)
     with database.reading() as connection:
         newest = last_sequence(connection)
+    erasing = _Erasing(database, gallery_id, newest)
     erased, refused = dict[str, int](), list[OSError]()
     for path in paths:
         try:
-            if known.get(path.name, 0) < newest:
-                _erase_file(path, known.get(path.name, 0), database)
-            erased[path.name] = max(newest, known.get(path.name, 0))
+            erasing.erase(path, known.get(path.name))
+            erased[path.name] = newest
         except FileNotFoundError:
             # Its writer has replaced it.
             continue
@@ -76,7 +84,7 @@ def erase_deleted(database: Database) -> None:
         except OSError as error:
             refused.append(error)
     if erased != known:
-        _write_positions(folder, erased)
+        _write_positions(folder, gallery_id, erased)
     if refused:
         raise refused[0]
 
@@ -88,8 +96,7 @@ def erase_rows(path: Path, sequences: NDArray[np.int64]) -> int:
     """
     with path.open("r+b", buffering=0) as file:
         table = read_table(file, path)
-        held = read_array(file, path, table, "sequence")
-        rows = np.flatnonzero(np.isin(held, sequences))
+        rows = _rows_of(read_array(file, path, table, "sequence"), sequences)
         if len(rows) == 0:
             return 0
         for start, stop in _stretches(file, path, table, rows):
@@ -98,22 +105,70 @@ def erase_rows(path: Path, sequences: NDArray[np.int64]) -> int:
     return len(rows)
 
 
-def _erase_file(path: Path, position: int, database: Database) -> None:
-    with path.open("rb") as file:
-        table = read_table(file, path)
-        held = read_array(file, path, table, "sequence")
-    position = max(position, table.as_of)
-    with database.reading() as connection:
-        connection.execute("BEGIN")
-        if position >= feed_floor(connection):
-            gone = np.array(deleted_records_after(connection, position), dtype=np.int64)
+class _Erasing:
+    """Finds out what is to be erased from files, and erases it; for one moment of a gallery."""
+
+    def __init__(self, database: Database, gallery_id: str, newest: int) -> None:
+        self._database = database
+        self._gallery_id = gallery_id
+        self._newest = newest
+        self._gone = dict[int, NDArray[np.int64] | None]()
+
+    def erase(self, path: Path, known: int | None) -> None:
+        """Erase a file that is known to have been erased up to a change, None for a new one."""
+        if known == self._newest:
+            return
+        position = self._as_of(path) if known is None else known
+        gone = None if position > self._newest else self._deleted_after(position)
+        if gone is None:
+            gone = self._compared(path)
         else:
-            query = "SELECT sequence FROM record WHERE sequence BETWEEN ? AND ?"
-            there = connection.execute(query, (int(held[0]), int(held[-1])))
-            gone = np.setdiff1d(held, np.array([row[0] for row in there], dtype=np.int64))
-        connection.execute("COMMIT")
-    if len(gone):
-        erase_rows(path, gone)
+            # A file without such a row need not be read.
+            first, last = _range_of(path)
+            gone = gone[np.searchsorted(gone, first) : np.searchsorted(gone, last, side="right")]
+        if len(gone):
+            erase_rows(path, gone)
+
+    def _as_of(self, path: Path) -> int:
+        """Up to which change a new file holds nothing deleted; beyond all for another gallery's."""
+        with path.open("rb") as file:
+            table = read_table(file, path)
+        return table.as_of if table.gallery_id == self._gallery_id else _ANOTHER_HISTORY
+
+    def _deleted_after(self, position: int) -> NDArray[np.int64] | None:
+        """The records that were deleted after a change, None when some are forgotten."""
+        if position not in self._gone:
+            with self._database.reading() as connection:
+                connection.execute("BEGIN")
+                told = position >= feed_floor(connection)
+                found = deleted_records_after(connection, position) if told else ()
+                connection.execute("COMMIT")
+            self._gone[position] = np.sort(np.array(found, dtype=np.int64)) if told else None
+        return self._gone[position]
+
+    def _compared(self, path: Path) -> NDArray[np.int64]:
+        """The records of a file that the gallery does not have."""
+        with path.open("rb") as file:
+            held = read_array(file, path, read_table(file, path), "sequence")
+        query = "SELECT sequence FROM record WHERE sequence BETWEEN ? AND ?"
+        with self._database.reading() as connection:
+            there = connection.execute(query, (int(held[0]), int(held[-1]))).fetchall()
+        return np.setdiff1d(held, np.array([row[0] for row in there], dtype=np.int64))
+
+
+def _range_of(path: Path) -> tuple[int, int]:
+    """The first and the last number of the rows of a file, as its name tells."""
+    told = _NAMED.match(path.name)
+    return (int(told[1]), int(told[2])) if told else (0, _ANOTHER_HISTORY)
+
+
+def _rows_of(held: NDArray[np.int64], sequences: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The rows of those of the records (m,) that are held (n,), ascending."""
+    wanted = np.unique(sequences)
+    rows = np.searchsorted(held, wanted)
+    known = rows < len(held)
+    known[known] = held[rows[known]] == wanted[known]
+    return rows[known]
 
 
 def _stretches(
@@ -167,18 +222,21 @@ def _overwrite(file: OpenedFile, start: int, stop: int) -> None:
         start += os.pwrite(file.fileno(), _ZEROS[: stop - start], start)
 
 
-def _read_positions(folder: Path) -> dict[str, int]:
+def _read_positions(folder: Path, gallery_id: str) -> dict[str, int]:
     try:
         values = json.loads(unsealed((folder / _POSITIONS).read_bytes()))
-        return {str(name): int(position) for name, position in values.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+        if values["gallery_id"] != gallery_id:
+            return {}
+        return {str(name): int(position) for name, position in values["erased"].items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}
 
 
-def _write_positions(folder: Path, positions: dict[str, int]) -> None:
+def _write_positions(folder: Path, gallery_id: str, erased: dict[str, int]) -> None:
+    text = json.dumps({"gallery_id": gallery_id, "erased": erased})
     try:
         # The folder's writer tidies up: it may take a file for the remains of a killed process.
         with suppress(FileNotFoundError):
-            replace_file(folder / _POSITIONS, sealed(json.dumps(positions)), durably=False)
+            replace_file(folder / _POSITIONS, sealed(text), durably=False)
     except OSError as error:
         logger.warning("What is erased from %s will be erased again: %s", folder, error)

@@ -119,6 +119,23 @@ class SegmentFolder:
         """
         if not self.is_writer:
             return
+        try:
+            self._publish(segments, sequence)
+        finally:
+            # The files have their names, whether they are listed or not.
+            self.erase_deleted()
+
+    def erase_deleted(self) -> None:
+        """Erase from the files what was deleted while they were written."""
+        self._store.erase_segments()
+
+    def _publish(self, segments: Sequence[StoredSegment], sequence: int) -> None:
+        try:
+            self._make_again()
+        except OSError as error:
+            raise unwritable_index(self.path, error) from error
+        if not self.is_writer:
+            return
         # A process that was not the writer from the start holds rows in files without a name, or
         # in files that the writer before it has replaced: these are read from the store next time.
         names = tuple(
@@ -131,7 +148,6 @@ class SegmentFolder:
         except OSError as error:
             raise unwritable_index(self.path, error) from error
         self.remove_unlisted()
-        self._store.erase_segments()
 
     def load(self) -> FoundSegments:
         """Read the listed segments, all but their features.

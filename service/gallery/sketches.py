@@ -29,7 +29,8 @@ _PARTS = 64
 _BITS = 4
 CODE_BYTES = _PARTS * _BITS // 8
 
-# Vectors that FAISS interleaves.
+# Vectors that FAISS interleaves. 64 are scanned in a tenth less time, but FAISS 1.15 cannot unpack
+# them again.
 _BLOCK = 32
 _POWER_STEPS = 2
 

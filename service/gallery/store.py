@@ -6,64 +6,53 @@ and its files are derived from it.
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from service.errors import FeedForgotten, GalleryDamaged, GalleryError, UnknownRecord
-from service.gallery import deletion, enrolment, feed, generations, pictures, schema
+from service.errors import GalleryError, UnknownRecord
+from service.gallery import deletion, enrolment, feed, generations, schema
 from service.gallery.address import directory_of
-from service.gallery.blocks import RecordBlock, compare_block, store_block
+from service.gallery.blocks import RecordBlock, store_block
 from service.gallery.database import DATABASE_NAME, Database
 from service.gallery.deletion import Selection
 from service.gallery.feed import Change
+from service.gallery.generations import Successor
 from service.gallery.group_commit import GroupCommit
-from service.gallery.record import DamagedRecord, Labels, NewRecord, Record
+from service.gallery.only_there import numbers_only_there
+from service.gallery.record import Labels, NewRecord, Record
+from service.gallery.record_reading import FoundRecords, RecordReading
 from service.gallery.remains import Remains
-from service.gallery.rows import RECORD_COLUMNS, decode_record
 from service.gallery.schema import GalleryFacts
 from vreid.errors import FingerprintMismatch
-from vreid.modality import Modality
 
 __all__ = ["Change", "FoundRecords", "GalleryStore", "Selection"]
 
-_SELECT_RECORD = f"SELECT {', '.join(f'r.{name}' for name in RECORD_COLUMNS)} FROM record AS r"
-
 # Records deleted in one transaction: other writers wait for no more than that.
 _DELETED_AT_ONCE = 500
-_READ_AT_ONCE = 256
+
+Deleted = TypeVar("Deleted")
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class FoundRecords:
-    """Records by sequence number, and those that are there but cannot be read."""
-
-    records: Mapping[int, Record]
-    damaged: tuple[DamagedRecord, ...]
-
-
-class GalleryStore:
+class GalleryStore(RecordReading):
     """Records of one gallery directory; safe for several threads and several processes.
 
     Writes of several threads share a transaction; each returns when its own part is durable.
     """
 
     def __init__(self, database: Database, facts: GalleryFacts) -> None:
-        self._database = database
+        super().__init__(database, facts)
         self._writes = GroupCommit(database)
         self._remains = Remains(database)
         # The directory with all generations, of the store of the one that is served.
         self._gallery: Path | None = None
         self._term: str | None = None
-        self.facts = facts
 
     @classmethod
     def open(
@@ -111,10 +100,13 @@ class GalleryStore:
         generation: str | None,
         wanted: GalleryFacts | None,
         lock_timeout: float = 30.0,
+        *,
+        copies: bool = True,
     ) -> GalleryStore:
         """Open a generation, by default the one that is served; `wanted` makes what is not there.
 
-        What is served refuses changes once another generation is served instead.
+        One of an older vreid is migrated, with `copies` after a copy of it was made. What is served
+        refuses changes once another generation is served instead.
         """
         name = generations.served_generation(directory) if generation is None else generation
         makes = wanted is not None and (generation is not None or name == generations.FIRST)
@@ -122,7 +114,7 @@ class GalleryStore:
             directory / name / DATABASE_NAME, create=makes, busy_timeout=lock_timeout
         )
         try:
-            store = cls(database, schema.prepare(database, wanted))
+            store = cls(database, schema.prepare(database, wanted, copies=copies))
             if generation is not None:
                 return store
             with database.reading() as connection:
@@ -138,22 +130,6 @@ class GalleryStore:
         store.close()
         generations.settle(directory)
         return cls._opened(directory, None, wanted, lock_timeout)
-
-    @property
-    def path(self) -> Path:
-        """The database file."""
-        return self._database.path
-
-    @property
-    def gallery_id(self) -> str:
-        """What tells this gallery from every other one, and from itself before a restore."""
-        with self._database.reading() as connection:
-            return schema.read_gallery_id(connection, self.path)
-
-    @property
-    def database(self) -> Database:
-        """Connections to the file, for the gallery's own maintenance."""
-        return self._database
 
     def add(
         self, records: Sequence[NewRecord], *, skip_known_content: bool = False
@@ -172,20 +148,16 @@ class GalleryStore:
             )
         )
 
-    def add_block(self, block: RecordBlock) -> None:
+    def add_block(self, block: RecordBlock, new_content: Collection[str] = ()) -> None:
         """Store records that are checked already, all of them or none; faster than `add`.
 
         They are on the disk when this returns. Raises `DuplicateRecord` with every id that is
-        taken or repeated, and `InvalidRecord` when the feature size is another.
+        taken or repeated, or else with those of records whose content hash is in `new_content`
+        and is stored already; and `InvalidRecord` when the feature size is another.
         """
         enrolment.check_feature_size(block.features.shape[2], self.facts.feature_size)
         now = datetime.now(UTC)
-        self._writes.run(lambda connection: store_block(connection, block, now))
-
-    def compare_block(self, block: RecordBlock) -> tuple[list[int], list[int]]:
-        """Rows whose id is stored: those that are the same record, and those that are others."""
-        with self._database.reading() as connection:
-            return compare_block(connection, block)
+        self._writes.run(lambda connection: store_block(connection, block, now, new_content))
 
     def relabel(self, record_id: str, labels: Labels, content_hash: str | None) -> None:
         """Replace what is told about a record; it keeps its id and moves to the end of the order.
@@ -205,19 +177,28 @@ class GalleryStore:
     def delete(self, ids: Iterable[str]) -> int:
         """Delete records with their features and thumbnails; return how many there were.
 
-        Their bytes are gone from the files too when this returns, unless a reader kept the log in
-        use; then that happens at the next `erase_remains`, or when the last process closes.
+        Many are deleted in several transactions. Their bytes are gone from the files too when this
+        returns, unless a reader kept the log in use; then that happens at the next `erase_remains`,
+        or when the last process closes.
         """
-        wanted, now = list(ids), datetime.now(UTC)
-        deleted = self._writes.run(
-            lambda connection: deletion.delete_by_id(connection, wanted, now)
-        )
-        self._remains.erase()
-        self._delete_elsewhere(lambda store: store.delete(wanted))
-        return len(deleted)
+        wanted, done, deleted = list(ids), list[str](), 0
+        try:
+            for part in _parts(wanted):
+                deleted += len(self._delete_named(part))
+                done += part
+        finally:
+            # Once for all parts, also for those before one that failed.
+            if done:
+                self._remains.erase()
+                self._delete_elsewhere(lambda store: store.delete(done))
+        return deleted
 
     def delete_selected(self, selection: Selection) -> int:
-        """Delete every record that is selected, one transaction a batch; return how many."""
+        """Delete every record that is selected, one transaction a batch; return how many.
+
+        Of the generations that are not served, the condition is asked only about records that the
+        served one does not have: elsewhere labels may be older.
+        """
         deleted: list[str] = []
         try:
             while ids := self._writes.run(
@@ -227,39 +208,34 @@ class GalleryStore:
             ):
                 deleted += ids
         finally:
-            # Once for all batches, also for those before one that failed.
-            if deleted:
-                self._remains.erase()
-                # There they may have other labels, so they are named.
-                self._delete_elsewhere(lambda store: store.delete(deleted))
-        self._delete_elsewhere(lambda store: store.delete_selected(selection))
+            self._follow_up(deleted)
+        self._delete_elsewhere(
+            lambda store: self._delete_only_there(
+                store, deletion.selected_numbers(store.database, selection, _DELETED_AT_ONCE)
+            )
+        )
         return len(deleted)
 
     def delete_numbered(
-        self, batches: Iterable[Sequence[int]], elsewhere: Callable[[GalleryStore], int]
+        self,
+        batches: Iterable[Sequence[int]],
+        elsewhere: Callable[[GalleryStore], Iterable[Sequence[int]]],
     ) -> int:
         """Delete records, quarantined ones too, by sequence number; return how many there were.
 
         Each batch is taken when the one before is deleted, and is as many transactions as it needs.
-        `elsewhere` does the same to a generation that is not served, where numbers are others.
+        `elsewhere` finds the same in a generation that is not served, where numbers and labels may
+        be others; only what the served one does not have is deleted there.
         """
         deleted: list[str] = []
         try:
             for batch in batches:
-                for first in range(0, len(batch), _DELETED_AT_ONCE):
-                    deleted += self._delete_some(batch[first : first + _DELETED_AT_ONCE])
+                for part in _parts(batch):
+                    deleted += self._delete_some(part)
         finally:
-            # Once for all batches, also for those before one that failed.
-            if deleted:
-                self._remains.erase()
-                self._delete_elsewhere(lambda store: store.delete(deleted))
-        self._delete_elsewhere(elsewhere)
+            self._follow_up(deleted)
+        self._delete_elsewhere(lambda store: self._delete_only_there(store, elsewhere(store)))
         return len(deleted)
-
-    def count_selected(self, selection: Selection) -> int:
-        """How many records `delete_selected` would delete."""
-        with self._database.reading() as connection:
-            return deletion.count_selected(connection, selection)
 
     def erase_remains(self) -> None:
         """Try again to clear the files of what was deleted; does nothing when they are clear."""
@@ -281,50 +257,6 @@ class GalleryStore:
         self._database.rebuild()
         self._remains.erase()
 
-    def get(self, record_id: str) -> Record:
-        """The record with this id. Raises `UnknownRecord`, and `GalleryDamaged` if unreadable."""
-        with self._database.reading() as connection:
-            row = connection.execute(f"{_SELECT_RECORD} WHERE r.id = ?", (record_id,)).fetchone()
-        if row is None:
-            raise UnknownRecord(record_id)
-        return self._decode(row)
-
-    def by_sequence(self, sequences: Iterable[int]) -> FoundRecords:
-        """Records by their sequence number; those that do not exist are left out."""
-        wanted = json.dumps(list(sequences))
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                f"{_SELECT_RECORD} WHERE r.sequence IN (SELECT value FROM json_each(?))", (wanted,)
-            ).fetchall()
-        read = [self._read(row) for row in rows]
-        return FoundRecords(
-            {each.sequence: each for each in read if isinstance(each, Record)},
-            tuple(each for each in read if isinstance(each, DamagedRecord)),
-        )
-
-    def thumbnail(self, record_id: str, modality: Modality) -> bytes | None:
-        """The JPEG thumbnail of one modality, None when it has none. Raises `UnknownRecord`."""
-        with self._database.reading() as connection:
-            found = pictures.read_picture(connection, record_id, modality)
-        if found is None:
-            raise UnknownRecord(record_id)
-        return found[0]
-
-    def known_content(self, hashes: Iterable[str]) -> set[str]:
-        """Those of the content hashes that some record carries."""
-        with self._database.reading() as connection:
-            return enrolment.known_content(connection, hashes)
-
-    def ids_with_images(self, images_hash: str) -> list[str]:
-        """Ids of the records that were made of these images, whatever their labels."""
-        with self._database.reading() as connection:
-            return enrolment.ids_with_images(connection, images_hash)
-
-    def count(self) -> int:
-        """How many records there are."""
-        with self._database.reading() as connection:
-            return int(connection.execute("SELECT count(*) FROM record").fetchone()[0])
-
     def last_sequence(self) -> int:
         """The number of the newest change, 0 when nothing ever changed; cheap enough to poll.
 
@@ -335,72 +267,24 @@ class GalleryStore:
                 generations.refuse_another_term(connection, self._term)
             return feed.last_sequence(connection)
 
-    def feed_floor(self) -> int:
-        """Up to which number the feed has forgotten deletions."""
-        with self._database.reading() as connection:
-            return feed.feed_floor(connection)
+    def successor(self) -> Successor | None:
+        """What is served instead of this generation, since it was opened; None when it is served.
 
-    def changes_since(
-        self, sequence: int, limit: int = 1024, *, known_floor: int = 0
-    ) -> list[Change]:
-        """The next changes after a sequence number, oldest first, at most `limit`.
-
-        A record that was added and deleted since comes as its deletion alone. A damaged record
-        does not raise: it would hide every change after it.
-
-        `known_floor` is the `feed_floor` of when the reader held nothing, or of when it last
-        compared. Raises `FeedForgotten` when deletions that the reader has not seen may be gone
-        from the feed: it then drops `missing_sequences` and goes on from where it was, with the
-        error's `floor` as `known_floor`.
+        A generation that was opened by its name, served or not, has none.
         """
+        if self._gallery is None:
+            return None
         with self._database.reading() as connection:
-            connection.execute("BEGIN")
-            floor = feed.feed_floor(connection)
-            if 0 < sequence < floor and known_floor < floor:
-                raise FeedForgotten(floor)
-            records, deletions = feed.rows_after(connection, sequence, limit)
-            connection.execute("COMMIT")
-        changes = [self._addition(row) for row in records]
-        changes += [Change(number, "delete", gone, None) for number, gone in deletions]
-        return sorted(changes, key=lambda change: change.sequence)
-
-    def missing_sequences(self, held: Iterable[int]) -> list[int]:
-        """Those of the records' numbers that no record has any more."""
-        with self._database.reading() as connection:
-            return feed.missing_sequences(connection, held)
-
-    def records_after(self, sequence: int, limit: int) -> list[Record | DamagedRecord]:
-        """The next records after a sequence number, in the order in which they were stored."""
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                f"{_SELECT_RECORD} WHERE r.sequence > ? ORDER BY r.sequence LIMIT ?",
-                (sequence, limit),
-            ).fetchall()
-        return [self._read(row) for row in rows]
-
-    def all_records(self) -> Iterator[Record | DamagedRecord]:
-        """Every record in the order in which they were stored, a few hundred in memory at a time.
-
-        The gallery may be changed between two of them.
-        """
-        last = 0
-        while batch := self.records_after(last, _READ_AT_ONCE):
-            yield from batch
-            last = batch[-1].sequence
-
-    def size_on_disk(self) -> int:
-        """Bytes of the database and its write-ahead log."""
-        files = (self.path, self.path.with_name(self.path.name + "-wal"))
-        return sum(file.stat().st_size for file in files if file.exists())
-
-    def check(self) -> None:
-        """Raise `GalleryDamaged` when the file was deleted or replaced; one look at the disk."""
-        self._database.check()
+            return generations.successor(connection)
 
     def close(self) -> None:
         """Close the files; afterwards every call raises `GalleryClosed`."""
         self.erase_remains()
         self._database.close()
+
+    def _delete_named(self, ids: Sequence[str]) -> list[str]:
+        now = datetime.now(UTC)
+        return self._writes.run(lambda connection: deletion.delete_by_id(connection, ids, now))
 
     def _delete_some(self, sequences: Sequence[int]) -> list[str]:
         now = datetime.now(UTC)
@@ -408,10 +292,36 @@ class GalleryStore:
             lambda connection: deletion.delete_by_number(connection, sequences, now)
         )
 
-    def _delete_elsewhere(self, delete: Callable[[GalleryStore], int]) -> None:
+    def _follow_up(self, deleted: Sequence[str]) -> None:
+        """Erase what was deleted, once for all batches, and delete it elsewhere by its ids."""
+        if deleted:
+            self._remains.erase()
+            self._delete_elsewhere(lambda store: store.delete(deleted))
+
+    def _delete_only_there(self, other: GalleryStore, batches: Iterable[Sequence[int]]) -> None:
+        """Delete those of the numbered records of a generation that the served one lacks."""
+        deleted: list[str] = []
+        try:
+            for batch in batches:
+                for part in _parts(batch):
+                    numbers, ids = numbers_only_there(self._database, other.database, part)
+                    if numbers:
+                        other._delete_some(numbers)
+                        deleted += ids
+        finally:
+            if deleted:
+                other._remains.erase()
+                for named in _parts(deleted):
+                    self._forget_left_out(named)
+
+    def _forget_left_out(self, ids: Sequence[str]) -> None:
+        self._writes.run(lambda connection: deletion.forget_left_out(connection, ids))
+
+    def _delete_elsewhere(self, delete: Callable[[GalleryStore], object]) -> None:
         """Delete from the generations that are not served too: the one before, one in the making.
 
-        An error there is logged: the deletion itself is done.
+        One of an older vreid is migrated without a copy, which would hold what is deleted. An error
+        there is logged: the deletion itself is done.
         """
         if self._gallery is None:
             return
@@ -419,7 +329,7 @@ class GalleryStore:
             if (self._gallery / name / DATABASE_NAME) == self.path:
                 continue
             try:
-                with closing(self.open_existing(self._gallery, generation=name)) as store:
+                with closing(self._opened(self._gallery, name, None, copies=False)) as store:
                     delete(store)
             except GalleryError as error:
                 logger.warning(
@@ -428,17 +338,8 @@ class GalleryStore:
                     *(name, self._gallery, error),
                 )
 
-    def _addition(self, row: Sequence[Any]) -> Change:
-        read = self._read(row)
-        if isinstance(read, DamagedRecord):
-            return Change(read.sequence, "add", read.sequence, None, damage=read.reason)
-        return Change(read.sequence, "add", read.sequence, read)
 
-    def _read(self, row: Sequence[Any]) -> Record | DamagedRecord:
-        try:
-            return self._decode(row)
-        except GalleryDamaged as error:
-            return DamagedRecord(row[0], row[1], str(error))
-
-    def _decode(self, row: Sequence[object]) -> Record:
-        return decode_record(row, self.facts.feature_size, self.path)
+def _parts(of: Sequence[Deleted]) -> Iterator[Sequence[Deleted]]:
+    """As many at a time as one transaction deletes."""
+    for first in range(0, len(of), _DELETED_AT_ONCE):
+        yield of[first : first + _DELETED_AT_ONCE]

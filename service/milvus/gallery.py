@@ -255,6 +255,11 @@ class MilvusGallery:
         """How many records cannot be read: not known here, because nothing is loaded."""
         return 0
 
+    @property
+    def remark(self) -> str | None:
+        """Nothing: a collection is not embedded again in place."""
+        return None
+
     def info(self) -> GalleryInfo:
         """Address, number of records and model; the server does not tell what it takes on disk."""
         return GalleryInfo(

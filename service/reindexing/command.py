@@ -65,6 +65,12 @@ from vreid.engines import ENGINES
     is_flag=True,
     help="Remove every generation that is not served; there is no way back then.",
 )
+@click.option(
+    "--with-only-copies",
+    is_flag=True,
+    help="With --discard: also records that the served generation does not have (--status counts "
+    "them).",
+)
 @click.option("--json", "as_json", is_flag=True, help="End stdout with one JSON object.")
 @click.option(
     "--batch-size",
@@ -96,6 +102,7 @@ def reindex_command(
     rollback: bool,
     status: bool,
     discards: bool,
+    with_only_copies: bool,
     as_json: bool,
     batch_size: int,
     sample: int,
@@ -114,12 +121,14 @@ def reindex_command(
     """
     if sum((rollback, status, discards)) > 1:
         raise click.UsageError("give one of --rollback, --status and --discard")
+    if with_only_copies and not discards:
+        raise click.UsageError("--with-only-copies is for --discard")
     directory = directory_of(directory, "`vreid reindex`")
     if status:
         _show_generations(list_generations(directory), as_json)
         return
     if discards:
-        _show_discarded(discard(directory), as_json)
+        _show_discarded(discard(directory, with_only_copies=with_only_copies), as_json)
         return
     if bundle_directory is None and not rollback:
         raise click.UsageError("name the new bundle with --bundle")
@@ -205,9 +214,11 @@ def _show_generations(found: list[Generation], as_json: bool) -> None:
         return
     for each in found:
         state = "served" if each.served else "previous" if each.previous else "not served"
-        click.echo(
-            f"{each.name}\t{state}\t{each.records} records\t{each.bytes} bytes\t{each.fingerprint}"
-        )
+        columns = [each.name, state, f"{each.records} records", f"{each.bytes} bytes"]
+        columns.append(each.fingerprint)
+        if each.only_here or each.quarantined_here:
+            columns.append(f"only here: {each.only_here}, {each.quarantined_here} in quarantine")
+        click.echo("\t".join(columns))
 
 
 def _show_discarded(discarded: list[Generation], as_json: bool) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from service.gallery.feed import feed_floor, last_sequence
 from service.gallery.store import GalleryStore
+from service.reindexing.comparison import side_by_side
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,12 @@ def differences(served: GalleryStore, target: GalleryStore, since: int | None) -
         connection.execute("BEGIN")
         position = last_sequence(connection)
         if since is None or since < feed_floor(connection):
-            present = numbers(connection, "SELECT sequence FROM record")
-            held = numbers(other, "SELECT sequence FROM record")
-            missing, gone = present - held, held - present
+            missing, gone = set[int](), set[int]()
+            for number, here, there in side_by_side(connection, other):
+                if there is None:
+                    missing.add(number)
+                elif here is None:
+                    gone.add(number)
         else:
             added = numbers(connection, "SELECT sequence FROM record WHERE sequence > ?", since)
             deleted = deleted_since(connection, since)
@@ -60,6 +64,20 @@ def set_aside(connection: sqlite3.Connection) -> set[int]:
 def deleted_since(connection: sqlite3.Connection, position: int) -> set[int]:
     """Numbers of the records that were deleted after a change, as far as the feed still knows."""
     return numbers(connection, "SELECT record_sequence FROM deletion WHERE sequence > ?", position)
+
+
+def explained(connection: sqlite3.Connection, sequences: Iterable[int], position: int) -> set[int]:
+    """Those of the numbers that were set aside, or deleted after a change: no record has them."""
+    return numbers(
+        connection,
+        "WITH asked AS (SELECT value FROM json_each(?)) "
+        "SELECT sequence FROM quarantine WHERE sequence IN asked "
+        "UNION SELECT sequence FROM left_out WHERE sequence IN asked "
+        "UNION SELECT record_sequence FROM deletion "
+        "WHERE sequence > ? AND record_sequence IN asked",
+        json.dumps(list(sequences)),
+        position,
+    )
 
 
 def numbers(connection: sqlite3.Connection, query: str, *parameters: object) -> set[int]:

@@ -17,10 +17,15 @@ from pathlib import Path
 from tqdm import tqdm
 
 from service.errors import GalleryDamaged, GalleryUnwritable, ReindexingError, ReindexingRunning
-from service.gallery.generations import generation_name, generations, served_generation
+from service.gallery.generations import (
+    generation_name,
+    generations,
+    previous_generation,
+    served_generation,
+)
 from service.gallery.store import GalleryStore
 from service.reindexing.embedding import NotReembedded, SightingEmbedder
-from service.reindexing.swap import previous_generation, swap
+from service.reindexing.swap import swap
 from service.reindexing.synchronisation import Synchronisation
 from service.reindexing.verification import Verification, verify
 from vreid.bundle import Bundle
@@ -107,13 +112,19 @@ def roll_back(directory: Path, bundle: Bundle | None, options: Options) -> Reind
     to, and `FingerprintMismatch` when the bundle is another one.
     """
     with only_one(directory):
-        with closing(GalleryStore.open_existing(directory)) as store:
-            name = previous_generation(store)
-        if name is None or name not in generations(directory):
+        with (
+            closing(GalleryStore.open_existing(directory)) as store,
+            store.database.reading() as connection,
+        ):
+            name = previous_generation(connection)
+        # A copy of a gallery may name as its previous generation what it is itself called.
+        names = set(generations(directory)) - {served_generation(directory)}
+        if name not in names:
             raise ReindexingError(
                 f"{directory} has no generation before the one that is served; embed it again with "
                 f"the old bundle: vreid reindex --bundle OLD_BUNDLE --gallery {directory}"
             )
+        assert name is not None
         return _bring(directory, name, bundle, options)
 
 
@@ -164,6 +175,8 @@ def _bring(
         served_name = served_generation(directory)
         if name == served_name:
             fingerprint = served.facts.fingerprint
+            if not has_left_out(served):
+                remove_rejects(directory)
             seconds = time.monotonic() - started
             return ReindexingSummary(name, fingerprint, 0, (), None, None, False, True, seconds)
         target = stack.enter_context(closing(_open_target(directory, name, bundle)))
@@ -212,7 +225,7 @@ def _bring(
             fingerprint=target.facts.fingerprint,
             embedded=following.embedded,
             rejected=tuple(rejected),
-            rejects=_write_rejects(options.rejects or directory / REJECTS_NAME, rejected),
+            rejects=_write_rejects(directory, options.rejects, rejected),
             verification=verification,
             swapped=swapped,
             served=swapped,
@@ -233,11 +246,18 @@ def _open_target(directory: Path, name: str, bundle: Bundle | None) -> GallerySt
         ) from error
 
 
-def _write_rejects(path: Path, rejected: Sequence[NotReembedded]) -> Path | None:
-    """Write who was rejected and why, a JSON object a line; an older file is replaced."""
+def _write_rejects(
+    directory: Path, chosen: Path | None, rejected: Sequence[NotReembedded]
+) -> Path | None:
+    """Write who was rejected and why, a JSON object a line; an older file is replaced.
+
+    Without any, no file stays, also not the one that a run without `--rejects` left.
+    """
+    path = chosen or directory / REJECTS_NAME
     try:
         if not rejected:
             path.unlink(missing_ok=True)
+            remove_rejects(directory)
             return None
         with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
             for each in rejected:
@@ -248,3 +268,14 @@ def _write_rejects(path: Path, rejected: Sequence[NotReembedded]) -> Path | None
             "with --rejects."
         ) from error
     return path
+
+
+def remove_rejects(directory: Path) -> None:
+    """Remove the gallery's own list of records that could not be embedded. Raises OSError."""
+    (directory / REJECTS_NAME).unlink(missing_ok=True)
+
+
+def has_left_out(store: GalleryStore) -> bool:
+    """Whether records of an earlier generation were left out of this one."""
+    with store.database.reading() as connection:
+        return connection.execute("SELECT 1 FROM left_out LIMIT 1").fetchone() is not None

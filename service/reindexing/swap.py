@@ -12,20 +12,18 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from service.errors import NotEmbeddable, VerificationFailed
+from service.errors import NotEmbeddable, ReindexingError, VerificationFailed
 from service.gallery.feed import last_sequence
-from service.gallery.generations import Successor, begin_term, retire, settle
+from service.gallery.generations import Successor, begin_term, note_previous, retire, settle
 from service.gallery.store import GalleryStore
 from service.reindexing.differences import held_of
 from service.reindexing.embedding import NotReembedded
 from service.reindexing.synchronisation import Synchronisation
 from service.reindexing.verification import counts_agree
 
-# Records that may be embedded while writes wait, and how often to try to be as close as that.
-_EMBEDDED_UNDER_LOCK = 8
+# Records that may be brought while writes wait, and how often to try to be as close as that.
+_BROUGHT_UNDER_LOCK = 8
 _ATTEMPTS = 20
-
-_PREVIOUS = "previous_generation"
 
 
 def swap(
@@ -38,15 +36,16 @@ def swap(
 ) -> None:
     """Serve `target` instead of `served`, each given with its name.
 
-    Raises `NotEmbeddable` when records that came meanwhile cannot be embedded and are not to be
-    left out, `VerificationFailed` when records are missing all the same. Then nothing is changed.
+    Raises `ReindexingError` when more keeps coming than can be brought, `NotEmbeddable` when
+    records that came meanwhile cannot be embedded and are not to be left out, `VerificationFailed`
+    when records are missing all the same. Then nothing is changed.
     """
     served_name, old = served
     target_name, new = target
-    for attempt in range(1, _ATTEMPTS + 1):
+    for _ in range(_ATTEMPTS):
         following.catch_up()
         with old.database.writing() as connection:
-            if attempt < _ATTEMPTS and following.pending() > _EMBEDDED_UNDER_LOCK:
+            if following.pending() > _BROUGHT_UNDER_LOCK:
                 continue
             following.catch_up()
             rejected = following.rejected()
@@ -63,14 +62,13 @@ def swap(
             _make_ready(connection, new, served_name, rejected)
             retire(connection, Successor(target_name, new.facts.fingerprint))
         break
+    else:
+        raise ReindexingError(
+            f"More is enrolled, corrected or deleted in {directory} than can be embedded in the "
+            "same time, so nothing was swapped and everything that was built is kept; run the "
+            "command again when it is quieter."
+        )
     settle(directory)
-
-
-def previous_generation(store: GalleryStore) -> str | None:
-    """What was served before this generation, None when nothing was."""
-    with store.database.reading() as connection:
-        row = connection.execute("SELECT value FROM meta WHERE key = ?", (_PREVIOUS,)).fetchone()
-    return None if row is None else str(row[0])
 
 
 def _make_ready(
@@ -79,7 +77,13 @@ def _make_ready(
     served_name: str,
     rejected: Sequence[NotReembedded],
 ) -> None:
-    """Let numbers go on where the served generation ends, and note what is not in the new one."""
+    """Let numbers go on where the served generation ends, and note what is not in the new one.
+
+    This is committed in the new generation before the old one is retired. A process that dies in
+    between leaves notes in a generation that is not served, where nobody reads them; the next swap
+    writes them anew. Only who still has that generation open from an earlier term is told so a
+    moment too early, and has to be restarted anyway.
+    """
     position = last_sequence(served)
     absent = dict(served.execute("SELECT sequence, id FROM left_out").fetchall())
     absent |= {each.sequence: each.id for each in rejected}
@@ -88,9 +92,7 @@ def _make_ready(
         begin_term(connection)
         connection.execute("DELETE FROM deletion")
         connection.execute("UPDATE meta SET value = ? WHERE key = 'feed_floor'", (str(position),))
-        connection.execute(
-            "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_PREVIOUS, served_name)
-        )
+        note_previous(connection, served_name)
         for number in held_of(connection, absent):
             del absent[number]
         connection.execute("DELETE FROM left_out")

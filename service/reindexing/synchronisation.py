@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from service.gallery.deletion import remove_records
@@ -10,7 +11,13 @@ from service.gallery.feed import note_deletions
 from service.gallery.store import GalleryStore
 from service.reindexing.differences import Differences, differences, held_of
 from service.reindexing.embedding import NotReembedded, Reembedded, SightingEmbedder
-from service.reindexing.sightings import DamagedRow, move_sighting, read_sighting, write_sighting
+from service.reindexing.sightings import (
+    DamagedRow,
+    Sighting,
+    move_sighting,
+    read_sighting,
+    write_sighting,
+)
 
 # Removed in one transaction at most.
 _REMOVED_AT_ONCE = 500
@@ -46,8 +53,9 @@ class Synchronisation:
         return 0 if self._position is None else self._position
 
     def pending(self) -> int:
-        """How many records a `catch_up` would have to embed."""
-        return len(self._to_bring(self._differences()))
+        """How many records a `catch_up` would have to embed, relabel or remove."""
+        found = self._differences()
+        return len({*self._to_bring(found), *found.moved.values()}) + len(found.gone)
 
     def catch_up(self) -> None:
         """Bring what is missing, a transaction a batch, and remove what has gone.
@@ -95,19 +103,27 @@ class Synchronisation:
 
     def _move(self, sequences: Iterable[int]) -> set[int]:
         """Give records that are there the labels they have now; return which could be."""
-        moved = set[int]()
-        for sequence in sequences:
-            try:
-                with self._served.database.reading() as connection:
-                    connection.execute("BEGIN")
-                    sighting = read_sighting(connection, sequence)
-            except DamagedRow:
-                continue
+        numbers, moved = sorted(sequences), set[int]()
+        for start in range(0, len(numbers), self._batch_size):
+            batch = self._read(numbers[start : start + self._batch_size])
             with self._target.database.writing() as connection:
-                if sighting is not None and move_sighting(connection, sighting):
-                    moved.add(sequence)
-        self._on_progress(len(moved))
+                done = {each.sequence for each in batch if move_sighting(connection, each)}
+            self._on_progress(len(done))
+            moved |= done
         return moved
+
+    def _read(self, sequences: Iterable[int]) -> list[Sighting]:
+        """What the served generation stores of records, without those that cannot be read."""
+        found = []
+        with self._served.database.reading() as connection:
+            connection.execute("BEGIN")
+            for sequence in sequences:
+                with suppress(DamagedRow):
+                    sighting = read_sighting(connection, sequence)
+                    if sighting is not None:
+                        found.append(sighting)
+            connection.execute("COMMIT")
+        return found
 
     def _remove(self, sequences: Iterable[int]) -> None:
         numbers = sorted(sequences)

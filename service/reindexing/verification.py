@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -10,10 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from service.gallery.feed import last_sequence
 from service.gallery.gallery import Gallery
 from service.gallery.record import Record
 from service.gallery.store import GalleryStore
-from service.reindexing.differences import deleted_since, held_of, set_aside
+from service.reindexing.comparison import side_by_side
+from service.reindexing.differences import explained, held_of, set_aside
 from service.reindexing.embedding import NotReembedded, SightingEmbedder
 from service.reindexing.synchronisation import Synchronisation
 from vreid.bundle import Bundle
@@ -23,6 +26,8 @@ _SAME = 0.9999
 
 # Problems of one kind that are named; the rest are counted.
 _NAMED = 5
+
+_LOOKED_UP_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,34 +117,67 @@ def counts_agree(served: GalleryStore, target: GalleryStore, left_out: int) -> b
     return target.count() == served.count() - left_out + kept
 
 
+class _Some:
+    """Ids of one kind of problem: how many, and the first of them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._named: list[str] = []
+
+    def add(self, record_id: str) -> None:
+        self.count += 1
+        if self.count <= _NAMED + 1:
+            self._named.append(record_id)
+
+    def __str__(self) -> str:
+        return _shown(self._named)
+
+
 def _missing_records(
     served: GalleryStore, target: GalleryStore, left_out: set[int], position: int
 ) -> list[str]:
     """Sentences about records that one generation has and the other has not, up to a change."""
-    there = _ids(target)
-    with served.database.reading() as connection:
-        connection.execute("BEGIN")
-        here = dict(connection.execute("SELECT sequence, id FROM record").fetchall())
-        aside = set_aside(connection) | deleted_since(connection, position)
-        connection.execute("COMMIT")
-    followed = {number for number in here if number <= position}
-    lost = [here[each] for each in sorted(followed - there.keys() - left_out)]
-    extra = [there[each] for each in sorted(there.keys() - here.keys() - aside)]
-    other = [here[each] for each in sorted(here.keys() & there.keys()) if here[each] != there[each]]
+    lost, extra, other = _Some(), _Some(), _Some()
+    with target.database.reading() as there, served.database.reading() as here:
+        # The target's moment is before the served generation's: what has been deleted from both
+        # since then is told by the feed of the latter.
+        for connection in (there, here):
+            connection.execute("BEGIN")
+            last_sequence(connection)
+        unexplained: dict[int, str] = {}
+        for number, served_id, target_id in side_by_side(here, there):
+            if served_id is not None and target_id is None:
+                if number <= position and number not in left_out:
+                    lost.add(served_id)
+            elif served_id is None and target_id is not None:
+                unexplained[number] = target_id
+                if len(unexplained) == _LOOKED_UP_AT_ONCE:
+                    _add_unexplained(here, unexplained, position, extra)
+            elif served_id is not None and served_id != target_id:
+                other.add(served_id)
+        _add_unexplained(here, unexplained, position, extra)
+        for connection in (there, here):
+            connection.execute("COMMIT")
     return [
-        f"{len(ids)} {what}: {_shown(ids)}"
-        for ids, what in (
+        f"{some.count} {what}: {some}"
+        for some, what in (
             (lost, "records are missing"),
             (extra, "records are there that the gallery has no more"),
             (other, "records have another id"),
         )
-        if ids
+        if some.count
     ]
 
 
-def _ids(store: GalleryStore) -> dict[int, str]:
-    with store.database.reading() as connection:
-        return dict(connection.execute("SELECT sequence, id FROM record").fetchall())
+def _add_unexplained(
+    served: sqlite3.Connection, found: dict[int, str], position: int, extra: _Some
+) -> None:
+    """Count those that were neither set aside nor deleted just now, and empty the dictionary."""
+    known = explained(served, found, position)
+    for number, record_id in found.items():
+        if number not in known:
+            extra.add(record_id)
+    found.clear()
 
 
 def _read_everything(target: GalleryStore) -> tuple[int, list[str]]:
@@ -199,12 +237,11 @@ def _compare_sample(
 
 def _spread(target: GalleryStore, sample: int) -> list[int]:
     """Numbers of records at equal distances in the order."""
+    count = target.count()
+    places = set(np.linspace(0, count - 1, min(sample, count)).astype(int).tolist())
     with target.database.reading() as connection:
-        rows = connection.execute("SELECT sequence FROM record ORDER BY sequence").fetchall()
-    if len(rows) <= sample:
-        return [int(row[0]) for row in rows]
-    places = np.linspace(0, len(rows) - 1, sample).astype(int)
-    return [int(rows[place][0]) for place in places]
+        rows = connection.execute("SELECT sequence FROM record ORDER BY sequence")
+        return [int(row[0]) for place, row in enumerate(rows) if place in places]
 
 
 def _lowest_cosine(

@@ -108,7 +108,10 @@ def test_nothing_acknowledged_is_missing_and_nothing_deleted_is_back_after_kills
         assert report["embedded"] < 2 * INDEXED
         assert client.unexpected == []
         assert client.deleted
-        # The old service searches on, until it is restarted.
+        # The old service searches on, until it is restarted, and says so.
+        ready = service.client.get("/health/ready")
+        assert ready.status_code == 200
+        assert new_bundle.fingerprint in ready.json()["checks"]["gallery"]
         assert searchable_ids(service.client, 5)
 
     with serving(new_bundle.path, gallery) as restarted:

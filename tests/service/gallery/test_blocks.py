@@ -87,6 +87,25 @@ def test_a_block_with_an_id_that_is_taken_or_repeated_stores_nothing(tmp_path: P
     store.close()
 
 
+def test_a_block_with_content_that_somebody_stored_meanwhile_is_stored_not_at_all(
+    tmp_path: Path,
+) -> None:
+    source = opened(tmp_path / "source")
+    block = block_of(
+        source.add([new_record(each, id=f"r{each}", content_hash=f"h{each}") for each in range(3)])
+    )
+    store = opened(tmp_path / "g")
+    store.add([new_record(9, id="other", content_hash="h1")])
+    with pytest.raises(DuplicateRecord) as known:
+        store.add_block(block, {"h0", "h1"})
+    assert known.value.ids == ("r1",)
+    assert store.count() == 1
+    store.add_block(block, {"h0"})
+    assert store.count() == 4
+    for each in (source, store):
+        each.close()
+
+
 def test_a_block_of_another_feature_size_is_refused(tmp_path: Path) -> None:
     source, store = opened(tmp_path / "source"), opened(tmp_path / "store", 5)
     with pytest.raises(InvalidRecord, match="12 values"):

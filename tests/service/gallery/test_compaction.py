@@ -1,13 +1,17 @@
 """Sealing and merging change neither what is found nor how it is ranked."""
 
+import threading
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service.gallery import index as index_module
 from service.gallery.columns import RecordRows
-from service.gallery.compaction import Limits, choose
+from service.gallery.compaction import Limits, Task, _similar, carried_out, choose
 from service.gallery.index import SearchIndex
 from service.gallery.parts import Part
 from service.gallery.planning import Query
@@ -38,6 +42,16 @@ RECORDS = [
     for number in range(1, 201)
 ]
 QUERY = Query(random_features(np.random.default_rng(1)), np.ones(3, np.bool_))
+
+
+class FakePart:
+    """What decides about merging: how large a part is, and whether it is sealed."""
+
+    def __init__(self, size: int, dead: int = 0, *, is_sealed: bool) -> None:
+        self.size = size
+        self.dead = dead
+        kind = SealedSegment if is_sealed else TailView
+        self.rows = kind.__new__(kind)
 
 
 def small_index(seal_rows: int = 8, merge_factor: int = 8, largest_rows: int = 1024) -> SearchIndex:
@@ -142,12 +156,12 @@ def test_a_disk_that_fails_leaves_everything_as_it_was_and_is_tried_again() -> N
     assert found(index) == before
 
 
-def test_merging_gives_way_when_many_rows_wait_to_be_sealed() -> None:
+def test_what_waits_is_sealed_while_segments_are_merged() -> None:
     index = small_index(merge_factor=2)
     for first in (0, 8):
         add(index, RECORDS[first : first + 8])
         index.step()
-    sealed = sizes(index)
+    assert sizes(index) == [8, 8]
     crowded = RECORDS[16 : 16 + 8 * index_module.WAITING_TAILS]
     begin = index.begin_file
 
@@ -158,11 +172,99 @@ def test_merging_gives_way_when_many_rows_wait_to_be_sealed() -> None:
 
     index.begin_file = crowds  # type: ignore[method-assign]
     assert index.step()
-    assert sizes(index) == sealed == [8, 8], "the merging was given up"
-    waiting = index.facts().tail_rows
-    assert waiting == len(crowded)
+    assert sizes(index) == [16, len(crowded)]
+    assert index.facts().tail_rows == 0
+    assert sorted(number for number, _ in found(index)) == list(range(1, 17 + len(crowded)))
+
+
+@pytest.mark.parametrize("how", ["step", "relieve"])
+def test_a_file_is_as_old_as_the_rows_that_were_chosen_for_it(
+    monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    index = small_index()
+    add(index, RECORDS[: 8 * index_module.WAITING_TAILS])
+    before, stood = index.sequence, list[int]()
+    name = "choose" if how == "step" else "waiting_tails"
+    chooses, really = getattr(index_module, name), carried_out
+
+    def deletes(parts: Sequence[Part], limits: Limits) -> Task | None:
+        task: Task | None = chooses(parts, limits)
+        index.apply([deletion(1000, RECORDS[3])])
+        return task
+
+    def noted(
+        task: Task,
+        begin: Callable[[], SegmentWriter],
+        as_of: int,
+        limits: Limits,
+        check: Callable[[], None],
+    ) -> SealedSegment | None:
+        stood.append(as_of)
+        return really(task, begin, as_of, limits, check)
+
+    monkeypatch.setattr(index_module, name, deletes)
+    monkeypatch.setattr(index_module, "carried_out", noted)
+    getattr(index, how)()
+    assert stood == [before], "what is deleted later is erased from the file later"
+    assert index.count() == 8 * index_module.WAITING_TAILS - 1
+
+
+def test_whoever_adds_does_not_wait_for_a_merge() -> None:
+    index = small_index(merge_factor=2)
+    for first in (0, 8):
+        add(index, RECORDS[first : first + 8])
+        index.step()
+    crowded = RECORDS[16 : 16 + 8 * index_module.WAITING_TAILS]
+    begin, seen = index.begin_file, list[list[int]]()
+
+    def merges() -> SegmentWriter:
+        index.begin_file = begin  # type: ignore[method-assign]
+        writer = begin()
+        add(index, crowded)
+        adding = threading.Thread(target=index.relieve)
+        adding.start()
+        # The next look of the merge seals what waits; nothing else ends the wait of `adding`.
+        index._check_long_work()
+        adding.join(60)
+        assert not adding.is_alive()
+        seen.append(sizes(index))
+        return writer
+
+    index.begin_file = merges  # type: ignore[method-assign]
     assert index.step()
-    assert sizes(index) == [8, 8, waiting]
+    assert seen == [[8, 8, len(crowded)]]
+    assert sizes(index) == [16, len(crowded)]
+
+
+def test_a_row_is_written_a_few_times_however_many_come() -> None:
+    limits = Limits(2048, 8, 1 << 18, 64)
+    parts, written = [FakePart(0, is_sealed=False)], 0
+    for tails in range(1, 2001):
+        parts.insert(-1, FakePart(limits.seal_rows, is_sealed=False))
+        while (task := choose(cast("list[Part]", parts), limits)) is not None:
+            first = cast("list[Part]", parts).index(task.parts[0])
+            rows = sum(part.size for part in task.parts)
+            assert rows <= limits.largest_rows
+            parts[first : first + len(task.parts)] = [FakePart(rows, is_sealed=True)]
+            written += rows
+        assert written <= 6 * tails * limits.seal_rows
+        assert len(parts) < 32
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 600), st.integers(0, 100)).map(lambda both: (sum(both), both[1])),
+        max_size=30,
+    )
+)
+def test_what_is_merged_is_at_least_twice_its_largest_part(
+    sizes_and_dead: list[tuple[int, int]],
+) -> None:
+    parts = [FakePart(size, dead, is_sealed=True) for size, dead in sizes_and_dead]
+    chosen = _similar(cast("list[Part]", parts), Limits(8, 3, 512, 4))
+    if chosen is not None:
+        live = [part.size - part.dead for part in chosen.parts]
+        assert 2 * max(live) <= sum(live) <= 512
 
 
 def test_sealed_features_are_not_in_memory() -> None:

@@ -85,6 +85,24 @@ def test_codes_that_this_version_cannot_use_are_made_anew(
     store.close()
 
 
+def test_a_record_that_cannot_be_read_when_codes_are_made_anew_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = filled_store(tmp_path, 50)
+    filled_index(store).close()
+    with store.database.writing() as connection:
+        connection.execute("UPDATE record SET features = zeroblob(length(features)) WHERE id='r7'")
+    monkeypatch.setattr("service.gallery.sealed_segment.CodedVectors.from_arrays", _of_another_kind)
+    folder = SegmentFolder(store)
+    index = SearchIndex(FEATURE_SIZE, folder=folder, seal_rows=16, coded_rows=4)
+    loaded = load(store, folder)
+    fill(index, store, loaded)
+    assert [each.id for each in loaded.damaged] == ["r7"]
+    assert index.count() == 49
+    index.close()
+    store.close()
+
+
 def test_sealing_ends_when_the_index_is_closed(tmp_path: Path) -> None:
     store = filled_store(tmp_path, 50)
     index = SearchIndex(FEATURE_SIZE, seal_rows=16)

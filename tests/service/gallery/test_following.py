@@ -11,6 +11,7 @@ import pytest
 
 from service.errors import GalleryDamaged, GalleryUnwritable
 from service.gallery.database import DATABASE_NAME
+from service.gallery.following import Follower
 from service.gallery.gallery import Gallery
 from service.gallery.index import WAITING_TAILS, SearchIndex
 from service.gallery.segment_writer import SegmentWriter
@@ -118,6 +119,26 @@ def test_a_gallery_whose_directory_was_deleted_neither_stores_nor_is_ready(
         for use in (gallery.check, gallery.refresh, lambda: gallery.add(new_record(id="b"))):
             with pytest.raises(GalleryDamaged, match="deleted or replaced"):
                 use()
+
+
+def test_changes_that_another_thread_followed_are_not_counted_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = GalleryStore.open(tmp_path, "f" * 64, FEATURE_SIZE)
+    follower = Follower(store, SearchIndex(FEATURE_SIZE))
+    store.add([new_record(seed, id=f"r{seed}") for seed in range(3)])
+    newest = store.last_sequence()
+    counted = []
+
+    def follows_elsewhere() -> int:
+        monkeypatch.undo()
+        counted.append(follower.follow())
+        return newest
+
+    monkeypatch.setattr(store, "last_sequence", follows_elsewhere)
+    counted.append(follower.follow())
+    assert counted == [3, 0]
+    store.close()
 
 
 def waiting(index: SearchIndex) -> int:

@@ -247,5 +247,35 @@ def test_changes_that_cannot_be_applied_leave_the_index_as_it_was(broken: Change
     assert index.count(Filter(attributes={"kind": ("bus",)})) == 0
 
 
+@pytest.mark.parametrize("seal_rows", [40, 1000], ids=["sealed", "in the tail"])
+def test_where_a_calibration_is_flat_the_cosine_still_decides(seal_rows: int) -> None:
+    flat = CalibrationTable((-1.0, 1.0), (0.5, 0.5))
+    calibration = Calibration({"shared": flat, "center": flat})
+    generator = np.random.default_rng(5)
+    alike = random_features(generator)
+    query = Query(
+        (alike + 0.2 * random_features(generator)).astype(np.float32), np.array([True, False, True])
+    )
+    records = []
+    for sequence in range(1, 301):
+        # One step of float16 in one value: cosines differ by less than float32 tells apart.
+        features = alike.astype(np.float16)
+        at = tuple(generator.integers(features.shape))
+        features[at] = np.nextafter(features[at], np.float16(np.inf))
+        new = new_record(features=features, mask=MASKS[sequence % len(MASKS)])
+        records.append(stored_record(sequence, new))
+    index = SearchIndex(FEATURE_SIZE, exact_rows=0, tail_rows=32, seal_rows=seal_rows, coded_rows=2)
+    index.apply([addition(record) for record in records])
+    sealed(index)
+    assert len(index.sealed_parts()) == (1 if seal_rows == 40 else 0)
+    expected = expected_ranking(query, records, "shared", calibration)
+    assert len({probability for _, _, probability in expected}) > 30
+    for count in (1, 5, 20, 300):
+        hits = index.search(query, count, "shared", calibration)
+        found = [(hit.sequence, hit.score, hit.probability) for hit in hits]
+        assert found == expected[:count]
+    index.close()
+
+
 def _passing(records: Sequence[Record]) -> list[Record]:
     return [record for record in records if record.camera in ("1", "2") and record.scene != "s3"]

@@ -1,13 +1,14 @@
 """A start takes from the disk what the store confirms, and everything else from the store."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from service.gallery import loading, segment_format
 from service.gallery.backup import back_up, restore
 from service.gallery.bulk_reading import RecordBatch
 from service.gallery.feed import FEED_KEPT, forget_deletions
@@ -86,6 +87,28 @@ def kinds(loaded: LoadedGallery) -> list[tuple[str, int, int]]:
         else ("records", int(part.sequence[0]), int(part.sequence[-1]))
         for part in loaded.parts()
     ]
+
+
+def _do_around(
+    monkeypatch: pytest.MonkeyPatch,
+    owner: object,
+    name: str,
+    *,
+    before: Callable[[], None] | None = None,
+    after: Callable[[], None] | None = None,
+) -> None:
+    """Do something before or after each call of a function, as another process may."""
+    really = getattr(owner, name)
+
+    def called(*arguments: object) -> object:
+        if before is not None:
+            before()
+        result = really(*arguments)
+        if after is not None:
+            after()
+        return result
+
+    monkeypatch.setattr(owner, name, called)
 
 
 def test_without_an_index_everything_comes_from_the_store(
@@ -210,6 +233,62 @@ def test_a_record_that_cannot_be_read_does_not_cost_its_segment(
     mended = load(store, folder)
     assert "lacks records" in mended.problems[0]
     assert found_records(mended) == stored_records(store)
+
+
+@pytest.mark.parametrize(
+    "moment", ["SegmentFolder.load", "read_numbers", "after read_numbers", "read_array"]
+)
+def test_what_another_process_deletes_during_the_start_costs_no_segment(
+    store: GalleryStore,
+    folder: SegmentFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    moment: str,
+) -> None:
+    publish_segments(store, folder, 20, 50)
+    other = open_store(tmp_path / "gallery")
+    waiting = [f"r{seed}" for seed in range(49)]
+
+    def deletes() -> None:
+        if waiting:
+            other.delete([waiting.pop()])
+
+    if moment == "SegmentFolder.load":
+        _do_around(monkeypatch, SegmentFolder, "load", before=deletes)
+    elif moment == "read_array":
+        _do_around(monkeypatch, segment_format, "read_array", before=deletes)
+    elif moment == "read_numbers":
+        _do_around(monkeypatch, loading, "read_numbers", before=deletes)
+    else:
+        _do_around(monkeypatch, loading, "read_numbers", after=deletes)
+    loaded = load(store, folder)
+    monkeypatch.undo()
+    assert len(waiting) < 49
+    assert loaded.problems == ()
+    assert [kind for kind, _, _ in kinds(loaded)] == ["segment", "segment"]
+    assert {*stored_records(store)} <= {*found_records(load(store, folder))}
+    other.close()
+
+
+def test_what_another_process_publishes_during_the_start_is_taken(
+    store: GalleryStore, folder: SegmentFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_segments(store, folder, 20, 50)
+    reading = SegmentFolder(store)
+    assert not reading.is_writer
+
+    def publishes() -> None:
+        store.delete(["r13"])
+        store.add([new_record(60, id="newer")])
+        publish_segments(store, folder, store.last_sequence())
+
+    _do_around(monkeypatch, SegmentFolder, "load", before=publishes)
+    loaded = load(store, reading)
+    assert loaded.problems == ()
+    assert kinds(loaded) == [("segment", 1, 52)]
+    monkeypatch.undo()
+    assert found_records(load(store, reading)) == stored_records(store)
+    reading.close()
 
 
 def test_an_index_of_a_later_state_than_the_database_is_not_taken(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.errors import GalleryUnsupported
+from service.errors import GalleryLocked, GalleryUnsupported
 from service.gallery.database import DATABASE_NAME, Database
 from service.gallery.migrations import STEPS
 from service.gallery.schema import SCHEMA_VERSION, migration_backup, prepare
@@ -95,6 +95,71 @@ def test_steps_run_in_order_and_one_that_fails_leaves_the_version_before_it(
     database.close()
     with pytest.raises(GalleryUnsupported, match="newer vreid"):
         open_store(tmp_path)
+
+
+def failing(connection: sqlite3.Connection) -> None:
+    raise RuntimeError("an error in the step")
+
+
+def nothing(connection: sqlite3.Connection) -> None:
+    pass
+
+
+def copies_in(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.glob("*.backup"))
+
+
+def test_a_migration_that_goes_on_between_two_steps_makes_no_second_copy(tmp_path: Path) -> None:
+    write_old_gallery(tmp_path, [new_record(1, id="a")])
+    with closing(Database(tmp_path / DATABASE_NAME, create=False)) as database:
+        with pytest.raises(RuntimeError):
+            prepare(database, None, (*STEPS[:2], failing))
+        assert version_of(tmp_path / DATABASE_NAME) == 2
+        prepare(database, None)
+        assert copies_in(tmp_path) == [migration_backup(tmp_path, 1).name]
+        # The next migration is another one, and has a copy of its own.
+        prepare(database, None, (*STEPS, nothing))
+    newest = migration_backup(tmp_path, SCHEMA_VERSION).name
+    assert copies_in(tmp_path) == [migration_backup(tmp_path, 1).name, newest]
+
+
+def test_a_migration_that_goes_on_copies_what_there_is_when_its_copy_is_gone(
+    tmp_path: Path,
+) -> None:
+    write_old_gallery(tmp_path, [new_record(1, id="a")])
+    with closing(Database(tmp_path / DATABASE_NAME, create=False)) as database:
+        with pytest.raises(RuntimeError):
+            prepare(database, None, (*STEPS[:2], failing))
+        migration_backup(tmp_path, 1).unlink()
+        prepare(database, None)
+    assert copies_in(tmp_path) == [migration_backup(tmp_path, 2).name]
+    assert version_of(migration_backup(tmp_path, 2)) == 2
+
+
+def test_who_comes_during_a_migration_is_told_of_it(tmp_path: Path) -> None:
+    write_old_gallery(tmp_path, [new_record(1, id="a")])
+    path = tmp_path / DATABASE_NAME
+    with (
+        closing(Database(path, create=False)) as migrating,
+        migrating.writing(),
+        pytest.raises(GalleryLocked, match=r"schema 1 .* migrat"),
+    ):
+        GalleryStore.open(tmp_path, FINGERPRINT, FEATURE_SIZE, lock_timeout=0.01)
+
+
+def test_a_deletion_migrates_a_generation_that_is_not_served_without_a_copy(
+    tmp_path: Path,
+) -> None:
+    store = open_store(tmp_path)
+    store.add([new_record(1, id="a"), new_record(2, id="b")])
+    other = tmp_path / "generations" / "other"
+    write_old_gallery(other, [new_record(1, id="a"), new_record(2, id="b")])
+    assert store.delete(["a"]) == 1
+    store.close()
+    assert version_of(other / DATABASE_NAME) == SCHEMA_VERSION
+    assert copies_in(other) == []
+    with closing(sqlite3.connect(other / DATABASE_NAME)) as connection:
+        assert connection.execute("SELECT id FROM record").fetchall() == [("b",)]
 
 
 @pytest.mark.parametrize("attempt", range(3))

@@ -26,15 +26,21 @@ def test_cosines_are_those_of_the_policy(common: int, policy: str) -> None:
     queried = bits_mask(common or 0b101)
     query = generator.normal(size=(3, SIZE)).astype(np.float32)
     compared = query[queried].reshape(-1) if common else query[queried].sum(axis=0)
-    found = plain_cosines(features, mask, common, compared / np.linalg.norm(compared))
+    found = plain_cosines(
+        features[:, queried] if common else features,
+        (compared / np.linalg.norm(compared)).astype(np.float32),
+        centers=common == 0,
+    )
     expected = score(query[None], queried[None], features, masks_of(mask), policy).score[0]
     np.testing.assert_allclose(found, expected, atol=float32_error(len(compared)))
 
 
-def test_rows_of_zeros_are_like_nothing() -> None:
-    features = np.zeros((3, 3, SIZE), np.float16)
-    vector = np.eye(1, SIZE, dtype=np.float32)[0]
-    assert plain_cosines(features, np.full(3, 1, np.uint8), 0, vector).tolist() == [0, 0, 0]
+@pytest.mark.parametrize("modalities", [1, 3])
+@pytest.mark.parametrize("centers", [True, False])
+def test_rows_of_zeros_are_like_nothing(modalities: int, centers: bool) -> None:
+    features = np.zeros((4, modalities, SIZE), np.float16)
+    vector = np.eye(1, SIZE * (1 if centers else modalities), dtype=np.float32)[0]
+    assert plain_cosines(features, vector, centers=centers).tolist() == [0, 0, 0, 0]
 
 
 @settings(deadline=None)

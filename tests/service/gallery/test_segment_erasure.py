@@ -4,18 +4,23 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from service.gallery import segment_format
 from service.gallery.deletion import Selection
 from service.gallery.doctor import examine
 from service.gallery.feed import FEED_KEPT, forget_deletions
 from service.gallery.record import Labels
 from service.gallery.segment_erasure import erase_rows
 from service.gallery.segment_files import SegmentFolder
+from service.gallery.segment_format import OpenedFile, Table
 from service.gallery.store import GalleryStore
 from tests.service.gallery.builders import new_record
 from tests.service.gallery.index_builders import (
@@ -228,6 +233,81 @@ def test_nothing_of_a_space_is_left_when_its_last_row_is_deleted(
     (segment,) = folder.load().segments
     assert [name for name in segment.contents.arrays if name.startswith("codes/7")] == []
     assert "codes/0/codes" in segment.contents.arrays
+
+
+@pytest.mark.parametrize("known", ["ahead", "of another gallery", "damaged"])
+def test_a_database_that_was_put_back_by_an_older_copy_is_erased_from_the_index_too(
+    store: GalleryStore, folder: SegmentFolder, tmp_path: Path, known: str
+) -> None:
+    publish_segments(store, folder, 20, 50)
+    gone = traces_of(store, [8], 0, 20)
+    store.close()
+    folder.close()
+    database = tmp_path / "gallery.sqlite3"
+    older = database.read_bytes()
+    with closing(open_store(tmp_path)) as later:
+        for seed in range(5):
+            later.add([new_record(100 + seed, id=f"x{seed}")])
+            later.delete([f"x{seed}"])
+        if known == "of another gallery":
+            with later.database.writing() as connection:
+                connection.execute("UPDATE meta SET value = 'other' WHERE key = 'gallery_id'")
+            later.add([new_record(200, id="y")])
+            later.delete(["y"])
+    database.write_bytes(older)
+    if known == "damaged":
+        (tmp_path / "index" / "erased.json").write_bytes(b"[]")
+    with closing(open_store(tmp_path)) as again:
+        again.delete(["r7"])
+        assert found_in(gone, tmp_path) == []
+        assert len(segment_paths(tmp_path)) == 2
+
+
+def test_a_new_file_of_a_history_that_was_given_up_is_erased(
+    store: GalleryStore, folder: SegmentFolder, tmp_path: Path
+) -> None:
+    database = tmp_path / "gallery.sqlite3"
+    store.close()
+    older = database.read_bytes()
+    with closing(open_store(tmp_path)) as later:
+        later.add([new_record(100 + seed, id=f"x{seed}") for seed in range(5)])
+        write_segment(later, folder, 0, 50)
+        gone = traces_of(later, [8], 0, 50)
+    database.write_bytes(older)
+    with closing(open_store(tmp_path)) as again:
+        again.delete(["r7"])
+        assert found_in(gone, tmp_path) == []
+
+
+def test_deleting_reads_only_the_files_that_may_hold_the_record(
+    store: GalleryStore, folder: SegmentFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_segments(store, folder, 10, 20, 30, 50)
+    store.delete(["r3"])
+    read = []
+
+    def read_array(file: OpenedFile, path: Path, table: Table, name: str) -> NDArray[Any]:
+        read.append(path)
+        return segment_format.read_array(file, path, table, name)
+
+    monkeypatch.setattr("service.gallery.segment_erasure.read_array", read_array)
+    store.delete(["r24"])
+    assert set(read) == {segment_paths(tmp_path)[2]}
+    read.clear()
+    store.add([new_record(60, id="newer")])
+    store.delete(["newer"])
+    assert read == []
+
+
+def test_a_file_with_another_name_is_erased_too(
+    store: GalleryStore, folder: SegmentFolder, tmp_path: Path
+) -> None:
+    publish_segments(store, folder, 50)
+    gone = traces_of(store, [8], 0, 50)
+    (path,) = segment_paths(tmp_path)
+    path.rename(path.with_name("renamed.segment"))
+    store.delete(["r7"])
+    assert found_in(gone, tmp_path) == []
 
 
 def test_erasing_twice_is_erasing_once(

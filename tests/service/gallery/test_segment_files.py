@@ -270,6 +270,33 @@ def test_a_folder_that_cannot_be_written_is_an_error_that_says_so(
         folder.publish([], 50)
 
 
+def test_what_was_deleted_is_erased_although_the_list_cannot_be_written(
+    store: GalleryStore, folder: SegmentFolder, tmp_path: Path
+) -> None:
+    deleted = read_whole(store, 7, 8)
+    assert deleted.features is not None
+    written = write_segment(store, folder)
+    # The deletion came before the file had its name: whoever deleted did not see it.
+    path = tmp_path / "index" / str(written.name)
+    path.rename(tmp_path / "unnamed")
+    store.delete(["r7"])
+    (tmp_path / "unnamed").rename(path)
+    (tmp_path / "index" / "segments.json").mkdir()
+    with pytest.raises(GalleryUnwritable):
+        folder.publish([written], store.last_sequence())
+    assert deleted.features[0, 0].tobytes() not in path.read_bytes()
+
+
+def test_publishing_makes_a_folder_again_that_was_removed(
+    store: GalleryStore, folder: SegmentFolder, tmp_path: Path
+) -> None:
+    written = publish_segments(store, folder, 50)
+    shutil.rmtree(tmp_path / "index")
+    folder.publish(written, 50)
+    assert folder.listed() == ()
+    assert folder.is_writer
+
+
 def test_a_folder_that_was_removed_is_made_again(
     store: GalleryStore, folder: SegmentFolder, tmp_path: Path
 ) -> None:
