@@ -29,6 +29,7 @@ from service.gallery.pruning import may_be_best, plain_cosines
 from service.gallery.sealed_segment import SealedSegment
 from service.gallery.segments import Segment
 from service.gallery.tail import TailView
+from vreid.modality import MODALITIES
 
 # Candidates asked of exact segments beyond k, so that one pass mostly suffices.
 MARGIN = 16
@@ -37,6 +38,9 @@ MARGIN = 16
 # With one modality of three, 1 finds the true 20 best of 20 k x 3 x 1024 clustered values whose
 # lengths vary by 30 %.
 PARTIAL_FACTOR = 2
+
+# Features of many candidates are read so many values at a time.
+_READ_VALUES = 1 << 22
 
 # Does several pieces of work, perhaps at the same time, and gives their results in order.
 Parallel = Callable[[Sequence[Callable[[], "Found"]]], Iterable["Found"]]
@@ -134,20 +138,35 @@ def _pruned(
     """What was found, without rows that cannot be among the `count` best."""
     if sum(len(each.rows) for each in found) <= count:
         return list(found)
-    cosines = []
-    for each in found:
-        segment = parts[each.part].rows
-        assert isinstance(segment, SealedSegment)
-        common = group.space.common
-        compared = common or int(np.bitwise_or.reduce(segment.columns.mask[each.rows]))
-        features = segment.features(each.rows, compared)
-        cosines.append(plain_cosines(features, group.vector, centers=common == 0))
+    cosines = [_cosines(parts[each.part], each.rows, group) for each in found]
     kept = may_be_best(np.concatenate(cosines), count, len(group.vector))
     ends = np.cumsum([len(each.rows) for each in found])
     return [
         Found(each.part, each.scores[own], each.rows[own])
         for each, own in zip(found, np.split(kept, ends[:-1]), strict=True)
     ]
+
+
+def _cosines(part: Part, rows: NDArray[np.int64], group: Group) -> NDArray[np.float64]:
+    """Plain cosines (n,) of rows of a sealed segment, whose features are read in pieces."""
+    segment = part.rows
+    assert isinstance(segment, SealedSegment)
+    common = group.space.common
+    compared = common or int(np.bitwise_or.reduce(segment.columns.mask[rows]))
+    step = max(1, _READ_VALUES // (len(MODALITIES) * len(group.vector)))
+    return np.concatenate(
+        [
+            np.empty(0),
+            *(
+                plain_cosines(
+                    segment.features(rows[first : first + step], compared),
+                    group.vector,
+                    centers=common == 0,
+                )
+                for first in range(0, len(rows), step)
+            ),
+        ]
+    )
 
 
 def joined(found: Iterable[Found]) -> Candidates:
