@@ -28,7 +28,7 @@ from vreid.modality import MODALITIES
 CODED_ROWS = 64
 
 # Fusion works in float64: a block bounds what it holds at once.
-_BLOCK_VALUES = 1 << 20
+_BLOCK_VALUES = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
