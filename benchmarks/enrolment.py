@@ -19,7 +19,7 @@ import click
 import numpy as np
 
 from service.gallery.record import NewRecord
-from service.gallery.store import GalleryStore
+from service.gallery.store.store import GalleryStore
 from vreid.modality import MODALITIES
 
 FEATURE_SIZE = 2048

@@ -19,11 +19,11 @@ import click
 import numpy as np
 from PIL import Image
 
+from service.gallery.files.segment_files import SegmentFolder
 from service.gallery.following import Follower
-from service.gallery.index import SearchIndex
+from service.gallery.index.index import SearchIndex
 from service.gallery.record import NewRecord
-from service.gallery.segment_files import SegmentFolder
-from service.gallery.store import GalleryStore
+from service.gallery.store.store import GalleryStore
 from service.indexing.thumbnails import LONG_SIDE, QUALITY
 from vreid.modality import MODALITIES, Modality
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.search_data import NEIGHBOURS
-from service.gallery.bulk_reading import RecordBatch
-from service.gallery.columns import NO_TIME
-from service.gallery.filling import BulkSealing
-from service.gallery.index import SearchIndex
-from service.gallery.planning import Query
+from service.gallery.columns.columns import NO_TIME
+from service.gallery.index.filling import BulkSealing
+from service.gallery.index.index import SearchIndex
+from service.gallery.index.planning import Query
+from service.gallery.store.bulk_reading import RecordBatch
 from vreid.policy import ResolvedPolicy
 
 # The graphs are built alike; how far a search goes in them is chosen by the recall it must reach.
@@ -94,7 +94,7 @@ class Flat(SimpleMethod):
 
 
 class TwoStage(SimpleMethod):
-    """The gallery's own index: `service.gallery.index.SearchIndex`, features in a mapped file."""
+    """The gallery's own `SearchIndex`, with features in a mapped file."""
 
     def __init__(self, count: int, parts: int, feature_size: int) -> None:
         self._index = SearchIndex(feature_size)

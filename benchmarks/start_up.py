@@ -24,12 +24,12 @@ from tqdm import tqdm
 
 from benchmarks.clustered_vectors import ClusteredVectors
 from benchmarks.marked_pages import put_into
-from service.gallery.blocks import RecordBlock
-from service.gallery.filling import fill
-from service.gallery.index import SearchIndex
-from service.gallery.loading import load
-from service.gallery.segment_files import SegmentFolder
-from service.gallery.store import GalleryStore
+from service.gallery.files.loading import load
+from service.gallery.files.segment_files import SegmentFolder
+from service.gallery.index.filling import fill
+from service.gallery.index.index import SearchIndex
+from service.gallery.store.blocks import RecordBlock
+from service.gallery.store.store import GalleryStore
 from vreid.engines.processors import usable_processors
 
 FEATURE_SIZE = 2048

@@ -1,4 +1,4 @@
-"""How a filter looks in the API document; `service.gallery.filter_json` reads it.
+"""How a filter looks in the API document; `service.gallery.filters.filter_json` reads it.
 
 These models describe and do not validate: that module's sentences say what is wrong and where.
 """
@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 
-from service.gallery.filter_json import MAX_CONDITIONS, MAX_DEPTH, MAX_VALUES
+from service.gallery.filters.filter_json import MAX_CONDITIONS, MAX_DEPTH, MAX_VALUES
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "two cameras in one hour": {
@@ -123,4 +123,4 @@ FilterText = Annotated[
         examples=[json.dumps(EXAMPLES["without an identity"])],
     ),
 ]
-"""A filter in a query string, for `service.gallery.filter_text`."""
+"""A filter in a query string, for `service.gallery.filters.filter_text`."""

@@ -10,7 +10,7 @@ from service.embedding_cache import EmbeddingCache
 from service.errors import GalleryError
 from service.gallery.opening import open_gallery
 from service.gallery.protocol import GalleryProtocol
-from service.gallery.retention import RetentionThread, parse_age
+from service.gallery.upkeep.retention import RetentionThread, parse_age
 from service.ingest.crew import Crew
 from service.ingest.intake import Intake, check_at_start
 from service.ingest.storage import Storage

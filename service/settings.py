@@ -21,8 +21,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.embedding_cache import CacheSettings
 from service.gallery.address import MilvusAddress, masked, parse_address
-from service.gallery.crops import KeepCrops
-from service.gallery.retention import parse_age
+from service.gallery.store.crops import KeepCrops
+from service.gallery.upkeep.retention import parse_age
 from service.ingest.settings import IngestSettings
 from vreid.decoding import LARGEST_MAX_PIXELS
 from vreid.errors import ConfigurationError

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import DuplicateRecord, InvalidRecord
-from service.gallery.crops import KeepCrops
 from service.gallery.record import NewRecord, check_id
+from service.gallery.store.crops import KeepCrops
 from service.indexing.preparation import hash_content, hash_images
 from service.inputs import EnrolInput
 from service.label_fields import checked_labels

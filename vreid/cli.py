@@ -28,7 +28,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Measure mAP and CMC on a data set.",
     ),
     "export": ("export.cli:export", "export,cpu", "Write a checkpoint as a bundle of ONNX files."),
-    "gallery": ("service.gallery.command:gallery", "service,cpu", "Inspect and edit a gallery."),
+    "gallery": (
+        "service.gallery.upkeep.command:gallery",
+        "service,cpu",
+        "Inspect and edit a gallery.",
+    ),
     "index": ("service.indexing.command:index", "service,cpu", "Index an archive offline."),
     "ingest": ("service.ingest.command:ingest", "service,cpu", "List and requeue failed entries."),
     "reindex": (

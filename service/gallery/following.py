@@ -7,11 +7,11 @@ import threading
 from collections.abc import Iterable, Sequence
 
 from service.errors import FeedForgotten
-from service.gallery.feed import Change
-from service.gallery.generations import Successor
-from service.gallery.index import SearchIndex
+from service.gallery.index.index import SearchIndex
 from service.gallery.record import DamagedRecord
-from service.gallery.store import GalleryStore
+from service.gallery.store.feed import Change
+from service.gallery.store.generations import Successor
+from service.gallery.store.store import GalleryStore
 
 _FEED_BATCH = 1024
 

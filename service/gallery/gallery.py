@@ -15,22 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import InvalidSearch, UnknownRecord
-from service.gallery.filling import fill
-from service.gallery.filter import Filter
+from service.gallery.files.loading import load
+from service.gallery.files.mending import Mending
+from service.gallery.files.segment_files import SegmentFolder
+from service.gallery.filters.filter import Filter
 from service.gallery.following import Follower
-from service.gallery.generations import gallery_of
-from service.gallery.index import SearchIndex
-from service.gallery.loading import load
-from service.gallery.matching import delete_matches, stored_matches
-from service.gallery.mending import Mending
-from service.gallery.planning import Query
-from service.gallery.ranking import Position
+from service.gallery.index.filling import fill
+from service.gallery.index.index import SearchIndex
+from service.gallery.index.planning import Query
+from service.gallery.index.ranking import Position
+from service.gallery.index.searching import Hit
 from service.gallery.record import Labels, NewRecord, Record
 from service.gallery.repeating import RepeatingThread
 from service.gallery.results import GalleryInfo, Match, Page
-from service.gallery.searching import Hit
-from service.gallery.segment_files import SegmentFolder
-from service.gallery.store import GalleryStore, Selection
+from service.gallery.store.generations import gallery_of
+from service.gallery.store.matching import delete_matches, stored_matches
+from service.gallery.store.store import GalleryStore, Selection
 from vreid.bundle import Bundle
 from vreid.modality import MODALITIES, Modality
 from vreid.policy import Policy, resolve_policy

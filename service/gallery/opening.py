@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from service.gallery.address import MilvusAddress, parse_address
 from service.gallery.gallery import Gallery
 from service.gallery.protocol import GalleryProtocol, RecordStore
-from service.gallery.store import GalleryStore
+from service.gallery.store.store import GalleryStore
 from vreid.bundle import Bundle
 from vreid.errors import ConfigurationError
 

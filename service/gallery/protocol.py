@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from service.gallery.deletion import Selection
-from service.gallery.filter import Filter
-from service.gallery.ranking import Position
+from service.gallery.filters.filter import Filter
+from service.gallery.index.ranking import Position
 from service.gallery.record import Labels, NewRecord, Record
+from service.gallery.store.deletion import Selection
 from vreid.modality import Modality
 from vreid.policy import Policy
 

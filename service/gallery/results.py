@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from service.gallery.parts import IndexFacts
+from service.gallery.index.parts import IndexFacts
 from service.gallery.record import Record
 from vreid.modality import Modality
 

@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from service.embedder import Embedder
 from service.errors import DuplicateRecord, UnknownRecord
-from service.gallery.crops import KeepCrops
 from service.gallery.record import NewRecord, Record
+from service.gallery.store.crops import KeepCrops
 from service.ingest.entry import Entry
 from service.query import sent_samples
 from service.sighting import content_hash, new_record

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.gallery.rows import mask_bits
+from service.gallery.store.rows import mask_bits
 from service.milvus.collection import CENTER, CONCATENATION, CollectionFacts
 from service.milvus.connection import KEY, MOST_ROWS, Connection
 from service.milvus.expressions import both

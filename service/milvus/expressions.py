@@ -15,11 +15,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from service.gallery.attribute_values import Range
-from service.gallery.deletion import Selection
-from service.gallery.filter import AttributeCondition, Exists, Filter, LabelCondition
+from service.gallery.columns.attribute_values import Range
+from service.gallery.filters.filter import AttributeCondition, Exists, Filter, LabelCondition
 from service.gallery.record import MAX_LABEL_LENGTH
-from service.gallery.rows import microseconds
+from service.gallery.store.deletion import Selection
+from service.gallery.store.rows import microseconds
 from service.milvus.rows import NO_LABEL, NO_TIME, word_of_name, word_of_value
 
 NOTHING = 'key == ""'

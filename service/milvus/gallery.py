@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import GalleryDamaged, InvalidSearch, UnknownRecord
-from service.gallery import enrolment as store_enrolment
 from service.gallery.address import MilvusAddress
-from service.gallery.deletion import Selection
-from service.gallery.filter import Filter
+from service.gallery.filters.filter import Filter
 from service.gallery.gallery import MAX_PAGE, MAX_RESULTS, GalleryInfo, Match, Page
-from service.gallery.ranking import Position
+from service.gallery.index.ranking import Position
 from service.gallery.record import Labels, NewRecord, Record
+from service.gallery.store import enrolment as store_enrolment
+from service.gallery.store.deletion import Selection
 from service.milvus import collection, enrolment
 from service.milvus.candidates import FEWEST, Query
 from service.milvus.collection import CollectionFacts

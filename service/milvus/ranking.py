@@ -13,8 +13,8 @@ from functools import partial
 
 import numpy as np
 
-from service.gallery.filter import Filter
-from service.gallery.ranking import Position
+from service.gallery.filters.filter import Filter
+from service.gallery.index.ranking import Position
 from service.gallery.record import Record
 from service.milvus.candidates import FEWEST, PER_RESULT, Query, candidates, groups
 from service.milvus.collection import CollectionFacts

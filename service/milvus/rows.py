@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import GalleryDamaged, InvalidRecord
-from service.gallery.attribute_values import kind_of
+from service.gallery.columns.attribute_values import kind_of
 from service.gallery.record import AttributeValue, Labels, NewRecord, Record, make_id
-from service.gallery.rows import bits_mask, mask_bits, microseconds
+from service.gallery.store.rows import bits_mask, mask_bits, microseconds
 from service.milvus.collection import CENTER, CONCATENATION, LONGEST_TEXT
 from service.milvus.connection import KEY, Row
 from vreid.fusion import l2_normalise, masked_center

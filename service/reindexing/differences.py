@@ -7,8 +7,8 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from service.gallery.feed import feed_floor, last_sequence
-from service.gallery.store import GalleryStore
+from service.gallery.store.feed import feed_floor, last_sequence
+from service.gallery.store.store import GalleryStore
 from service.reindexing.comparison import side_by_side
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from service.errors import InvalidRecord
 from service.gallery.record import checked_features
-from service.gallery.store import GalleryStore
+from service.gallery.store.store import GalleryStore
 from service.reindexing.images import ImagesMissing, branch_inputs, find_images
 from service.reindexing.sightings import DamagedRow, Sighting, read_sighting
 from vreid.bundle import Bundle

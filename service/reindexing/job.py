@@ -17,13 +17,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from service.errors import GalleryDamaged, GalleryUnwritable, ReindexingError, ReindexingRunning
-from service.gallery.generations import (
+from service.gallery.store.generations import (
     generation_name,
     generations,
     previous_generation,
     served_generation,
 )
-from service.gallery.store import GalleryStore
+from service.gallery.store.store import GalleryStore
 from service.reindexing.embedding import NotReembedded, SightingEmbedder
 from service.reindexing.swap import swap
 from service.reindexing.synchronisation import Synchronisation

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import TracebackType
 
 from service.errors import GalleryDamaged, GalleryUnwritable, ReindexingError
-from service.gallery.database import DATABASE_NAME, sync_directory
-from service.gallery.generations import (
+from service.gallery.store.database import DATABASE_NAME, sync_directory
+from service.gallery.store.generations import (
     FIRST,
     INDEX_FOLDER,
     LOG_NAMES,
@@ -22,8 +22,8 @@ from service.gallery.generations import (
     served_generation,
     settle,
 )
-from service.gallery.only_there import OnlyThere, count_only_there
-from service.gallery.store import GalleryStore
+from service.gallery.store.only_there import OnlyThere, count_only_there
+from service.gallery.store.store import GalleryStore
 from service.reindexing.job import only_one, remove_rejects
 
 

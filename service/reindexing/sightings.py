@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.gallery.crops import CropRow, KeptCrops, crop_rows, kept_crops
-from service.gallery.deletion import remove_records
-from service.gallery.feed import note_deletions
-from service.gallery.rows import RECORD_COLUMNS, bits_mask, encode_features
+from service.gallery.store.crops import CropRow, KeptCrops, crop_rows, kept_crops
+from service.gallery.store.deletion import remove_records
+from service.gallery.store.feed import note_deletions
+from service.gallery.store.rows import RECORD_COLUMNS, bits_mask, encode_features
 from vreid.modality import Modality
 
 # Told about a sighting, by people or when it was stored.

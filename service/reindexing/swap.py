@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from service.errors import NotEmbeddable, ReindexingError, VerificationFailed
-from service.gallery.feed import last_sequence
-from service.gallery.generations import Successor, begin_term, note_previous, retire, settle
-from service.gallery.store import GalleryStore
+from service.gallery.store.feed import last_sequence
+from service.gallery.store.generations import Successor, begin_term, note_previous, retire, settle
+from service.gallery.store.store import GalleryStore
 from service.reindexing.differences import held_of
 from service.reindexing.embedding import NotReembedded
 from service.reindexing.synchronisation import Synchronisation

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from service.gallery.deletion import remove_records
-from service.gallery.feed import note_deletions
-from service.gallery.store import GalleryStore
+from service.gallery.store.deletion import remove_records
+from service.gallery.store.feed import note_deletions
+from service.gallery.store.store import GalleryStore
 from service.reindexing.differences import Differences, differences, held_of
 from service.reindexing.embedding import NotReembedded, Reembedded, SightingEmbedder
 from service.reindexing.sightings import (

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from service.gallery.feed import last_sequence
 from service.gallery.gallery import Gallery
 from service.gallery.record import Record
-from service.gallery.store import GalleryStore
+from service.gallery.store.feed import last_sequence
+from service.gallery.store.store import GalleryStore
 from service.reindexing.comparison import side_by_side
 from service.reindexing.differences import explained, held_of, set_aside
 from service.reindexing.embedding import NotReembedded, SightingEmbedder

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.answers import DeletedRecords
 from service.filter_input import FilterText
-from service.gallery.filter import Filter
-from service.gallery.filter_text import parse_deletion
+from service.gallery.filters.filter import Filter
+from service.gallery.filters.filter_text import parse_deletion
 from service.gallery.protocol import GalleryProtocol
 from service.openapi import problems_of
 from service.request_errors import FieldProblem, InvalidRequest

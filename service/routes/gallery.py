@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from service.answers import GalleryPage, StoredRecord
 from service.filter_input import FilterText
-from service.gallery.filter_text import parse_filter
+from service.gallery.filters.filter_text import parse_filter
 from service.inputs import Count
 from service.openapi import problems_of
 from service.presentation import stored_record

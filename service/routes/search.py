@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.bodies import answer_body
-from service.gallery.filter import Filter
+from service.gallery.filters.filter import Filter
 from service.openapi import body_of, problems_of
 from service.presentation import model_identity
 from service.query import Query, query_of, refuse_too_large_query

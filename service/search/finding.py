@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from service.gallery.gallery import MAX_RESULTS
-from service.gallery.ranking import Position
+from service.gallery.index.ranking import Position
 from service.search.grouping import FoundGroup, Grouping, Judged
 from service.search.input import ReRanking
 from service.search.pages import PageStart, digests_of, refuse_depth

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from service.gallery.filter import Filter
+from service.gallery.filters.filter import Filter
 from service.gallery.gallery import MAX_RESULTS, Match
+from service.gallery.index.ranking import Position
 from service.gallery.protocol import GalleryProtocol
-from service.gallery.ranking import Position
 from service.query import Query
 from vreid.scoring import ResolvedPolicy
 

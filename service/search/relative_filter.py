@@ -5,7 +5,7 @@ The query's cameras and scenes are those of its records, and what the request sa
 
 from __future__ import annotations
 
-from service.gallery.filter import Filter
+from service.gallery.filters.filter import Filter
 from service.query import Query
 from service.request_errors import FieldProblem, InvalidRequest
 

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import InvalidRecord
-from service.gallery.blocks import RecordBlock
 from service.gallery.record import (
     NewRecord,
     check_id,
@@ -23,7 +22,8 @@ from service.gallery.record import (
     checked_attributes,
     checked_time,
 )
-from service.gallery.rows import microseconds
+from service.gallery.store.blocks import RecordBlock
+from service.gallery.store.rows import microseconds
 from service.transfer.rows import Cell, FileRows, Unusable
 from vreid.modality import Modality
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 
 from service.exit_status import INTERRUPTED
-from service.gallery.filter import Filter
-from service.gallery.filter_option import FilterOption
-from service.gallery.opened import opened
+from service.gallery.filters.filter import Filter
+from service.gallery.filters.filter_option import FilterOption
+from service.gallery.upkeep.opened import opened
 from service.transfer.exporting import export_records
 from service.transfer.importing import DEFAULT_BATCH_SIZE, ImportSummary, import_records
 from vreid.bundle import Bundle

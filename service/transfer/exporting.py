@@ -9,8 +9,8 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
-from service.gallery.filter import Filter
-from service.gallery.store import GalleryStore
+from service.gallery.filters.filter import Filter
+from service.gallery.store.store import GalleryStore
 from service.parquet import SUFFIX as PARQUET_SUFFIX
 from service.parquet import parquet_package
 from service.transfer.files import new_file

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from service import parquet
 from service.errors import UnusableRecordFile, UnwritableRecordFile
-from service.gallery.database import sync_directory
+from service.gallery.store.database import sync_directory
 from service.transfer.npz_reading import NpzRecords
 from service.transfer.parquet_reading import ParquetRecords
 from service.transfer.rows import RecordFile

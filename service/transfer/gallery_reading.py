@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import GalleryDamaged, InvalidRecord
-from service.gallery.blocks import RecordBlock, unpacked_features
-from service.gallery.filter import Filter
+from service.gallery.filters.filter import Filter
 from service.gallery.record import Labels
-from service.gallery.rows import masks_of
-from service.gallery.schema import GalleryFacts
-from service.gallery.store import GalleryStore
+from service.gallery.store.blocks import RecordBlock, unpacked_features
+from service.gallery.store.rows import masks_of
+from service.gallery.store.schema import GalleryFacts
+from service.gallery.store.store import GalleryStore
 from service.transfer.rows import COLUMNS
 from vreid.modality import MODALITIES
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from service.gallery.store import GalleryStore
+from service.gallery.store.store import GalleryStore
 from service.indexing.rejects import RejectsFile
 from service.transfer.checking import checked
 from service.transfer.files import open_records

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from service.gallery.blocks import STORED_TYPE
-from service.gallery.rows import masks_of
+from service.gallery.store.blocks import STORED_TYPE
+from service.gallery.store.rows import masks_of
 from service.transfer.gallery_reading import Snapshot
 from service.transfer.rows import COLUMNS, MODEL, NO_TIME, TIME_COLUMNS
 from vreid.modality import MODALITIES

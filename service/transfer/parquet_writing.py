@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.gallery.blocks import RecordBlock
+from service.gallery.store.blocks import RecordBlock
 from service.parquet import parquet_package
 from service.transfer.gallery_reading import Snapshot
 from service.transfer.parquet_reading import FEATURE_COLUMNS

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from service.errors import DuplicateRecord
-from service.gallery.blocks import RecordBlock
-from service.gallery.store import GalleryStore
+from service.gallery.store.blocks import RecordBlock
+from service.gallery.store.store import GalleryStore
 from service.transfer.checking import CheckedRows, RejectedRow, without_repeated_ids
 
 _TAKEN = (

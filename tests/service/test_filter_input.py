@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 
 from service.filter_input import EXAMPLES, FilterInput
-from service.gallery.filter import Filter
-from service.gallery.filter_json import MEMBERS, read_filter, written_filter
+from service.gallery.filters.filter import Filter
+from service.gallery.filters.filter_json import MEMBERS, read_filter, written_filter
 from tests.service.gallery.filter_strategies import filters
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from service.gallery.database import DATABASE_NAME
+from service.gallery.store.database import DATABASE_NAME
 from tests.service.problem_checks import assert_problem
 from tests.service.serving import running_service
 from tests.service.vehicles import triplet

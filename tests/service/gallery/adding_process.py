@@ -8,7 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from service.gallery.store import GalleryStore
+from service.gallery.store.store import GalleryStore
 from tests.service.gallery.builders import FEATURE_SIZE, FINGERPRINT, new_record
 from vreid.modality import Modality
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.gallery.record import NewRecord, Record
-from service.gallery.store import Change
+from service.gallery.store.store import Change
 
 FEATURE_SIZE = 12
 FINGERPRINT = "sha256:" + "a" * 64

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from service.gallery.attributes import AttributeColumns
-from service.gallery.growing_attributes import GrowingAttributes
+from service.gallery.columns.attributes import AttributeColumns
+from service.gallery.columns.growing_attributes import GrowingAttributes
+from service.gallery.columns.text_column import GrowingTextColumn, TextColumn
 from service.gallery.record import AttributeValue
-from service.gallery.text_column import GrowingTextColumn, TextColumn
 
 
 def frozen_attributes(rows: Sequence[Mapping[str, AttributeValue]]) -> AttributeColumns:

@@ -5,8 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from service.gallery.attribute_values import Range
-from service.gallery.filter import AttributeCondition, Exists, Filter, LabelCondition
+from service.gallery.columns.attribute_values import Range
+from service.gallery.filters.filter import AttributeCondition, Exists, Filter, LabelCondition
 from service.gallery.record import Labels
 
 LABELS = ("a", "b", "north gate", "größe")

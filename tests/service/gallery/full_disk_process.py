@@ -11,7 +11,7 @@ from pathlib import Path
 
 from service.errors import GalleryError, GalleryUnwritable
 from service.gallery.repeating import RepeatingThread
-from service.gallery.store import GalleryStore
+from service.gallery.store.store import GalleryStore
 from tests.service.gallery.builders import new_record
 from tests.service.gallery.index_builders import bytes_of, segment_paths
 from tests.service.gallery.sealing_process import SmallGallery, opened_gallery

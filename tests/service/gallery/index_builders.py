@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.gallery.bulk_reading import RecordBatch, read_records
-from service.gallery.segment_files import SegmentFolder
-from service.gallery.segment_writer import StoredSegment
-from service.gallery.store import GalleryStore
+from service.gallery.files.segment_files import SegmentFolder
+from service.gallery.files.segment_writer import StoredSegment
+from service.gallery.store.bulk_reading import RecordBatch, read_records
+from service.gallery.store.store import GalleryStore
 from tests.service.gallery.builders import FEATURE_SIZE, FINGERPRINT, MASKS, new_record
 
 CODE_BYTES = 11

@@ -10,10 +10,10 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from service.gallery.database import DATABASE_NAME
 from service.gallery.record import NewRecord
-from service.gallery.rows import RECORD_COLUMNS, encode_record
-from service.gallery.store import GalleryStore
+from service.gallery.store.database import DATABASE_NAME
+from service.gallery.store.rows import RECORD_COLUMNS, encode_record
+from service.gallery.store.store import GalleryStore
 from tests.service.gallery.builders import FEATURE_SIZE, FINGERPRINT, stored_record
 
 SCHEMA_1 = """

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from service.errors import GalleryClosed
-from service.gallery.backup import back_up, restore
-from service.gallery.filling import fill
+from service.gallery.files.loading import LoadedGallery, load
+from service.gallery.files.segment_files import SegmentFolder
 from service.gallery.following import Follower
-from service.gallery.index import SearchIndex
-from service.gallery.loading import LoadedGallery, load
-from service.gallery.segment_files import SegmentFolder
-from service.gallery.store import GalleryStore
+from service.gallery.index.filling import fill
+from service.gallery.index.index import SearchIndex
+from service.gallery.store.store import GalleryStore
+from service.gallery.upkeep.backup import back_up, restore
 from tests.service.gallery.builders import FEATURE_SIZE, FINGERPRINT, MASKS, new_record
 
 

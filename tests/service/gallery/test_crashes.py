@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from service.errors import GalleryNotFound
-from service.gallery.backup import read_backup, restore
-from service.gallery.database import DATABASE_NAME, Database
-from service.gallery.doctor import examine
-from service.gallery.migrations import STEPS
-from service.gallery.schema import SCHEMA_VERSION, prepare
-from service.gallery.store import GalleryStore
+from service.gallery.store.database import DATABASE_NAME, Database
+from service.gallery.store.migrations import STEPS
+from service.gallery.store.schema import SCHEMA_VERSION, prepare
+from service.gallery.store.store import GalleryStore
+from service.gallery.upkeep.backup import read_backup, restore
+from service.gallery.upkeep.doctor import examine
 from tests.service.gallery.builders import MASKS, new_record
 from tests.service.gallery.index_builders import bytes_of, filled_store, open_store, segment_paths
 from tests.service.gallery.killed_processes import run_and_kill

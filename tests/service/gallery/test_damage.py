@@ -13,8 +13,8 @@ from service.errors import (
     GalleryUnsupported,
     GalleryUnwritable,
 )
-from service.gallery.database import DATABASE_NAME, Database, enter_wal, translated_errors
-from service.gallery.store import GalleryStore
+from service.gallery.store.database import DATABASE_NAME, Database, enter_wal, translated_errors
+from service.gallery.store.store import GalleryStore
 from tests.service.gallery.builders import FEATURE_SIZE, FINGERPRINT, new_record
 
 

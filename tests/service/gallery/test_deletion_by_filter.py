@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from service.gallery.command import gallery
-from service.gallery.filter import Filter
+from service.gallery.filters.filter import Filter
 from service.gallery.gallery import Gallery
-from service.gallery.matching import delete_matches, stored_matches
-from service.gallery.quarantine import quarantine_record
-from service.gallery.store import GalleryStore
+from service.gallery.store.matching import delete_matches, stored_matches
+from service.gallery.store.quarantine import quarantine_record
+from service.gallery.store.store import GalleryStore
+from service.gallery.upkeep.command import gallery
 from tests.bundles import make_tiny_bundle
 from tests.service.gallery.builders import FEATURE_SIZE, FINGERPRINT, new_record
 

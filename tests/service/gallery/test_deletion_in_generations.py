@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from service.gallery import deletion
-from service.gallery.filter import Filter
-from service.gallery.matching import delete_matches
-from service.gallery.quarantine import quarantine_record
+from service.gallery.filters.filter import Filter
 from service.gallery.record import Labels, NewRecord
-from service.gallery.store import GalleryStore, Selection
+from service.gallery.store import deletion
+from service.gallery.store.matching import delete_matches
+from service.gallery.store.quarantine import quarantine_record
+from service.gallery.store.store import GalleryStore, Selection
 from tests.service.gallery.builders import FEATURE_SIZE, FINGERPRINT, new_record
 
 OTHER = "generations/other"
@@ -120,7 +120,7 @@ def test_a_large_deletion_is_many_transactions_in_every_generation(
     names = [f"r{n}" for n in range(7)]
     store.add([new_record(n, id=each, camera="gate") for n, each in enumerate(names)])
     fill_other(tmp_path, (new_record(n, id=each) for n, each in enumerate(names)))
-    monkeypatch.setattr("service.gallery.store._DELETED_AT_ONCE", 3)
+    monkeypatch.setattr("service.gallery.store.store._DELETED_AT_ONCE", 3)
     sizes: list[int] = []
     delete_by_id = deletion.delete_by_id
 

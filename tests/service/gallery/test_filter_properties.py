@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from service.gallery.attribute_values import AttributeRows
-from service.gallery.attributes import AttributeColumns
-from service.gallery.columns import NO_TIME, LabelName
-from service.gallery.filter import Filter
-from service.gallery.filter_json import read_filter, written_filter
-from service.gallery.growing_attributes import GrowingAttributes
+from service.gallery.columns.attribute_values import AttributeRows
+from service.gallery.columns.attributes import AttributeColumns
+from service.gallery.columns.columns import NO_TIME, LabelName
+from service.gallery.columns.growing_attributes import GrowingAttributes
+from service.gallery.columns.text_column import GrowingTextColumn, TextColumn, TextRows
+from service.gallery.filters.filter import Filter
+from service.gallery.filters.filter_json import read_filter, written_filter
 from service.gallery.record import Labels
-from service.gallery.rows import microseconds
-from service.gallery.text_column import GrowingTextColumn, TextColumn, TextRows
+from service.gallery.store.rows import microseconds
 from tests.service.gallery.column_builders import frozen_attributes, frozen_labels
 from tests.service.gallery.filter_strategies import LABELS, filters, records
 

@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.gallery.filter import Filter
-from service.gallery.index import SearchIndex
-from service.gallery.planning import Query
+from service.gallery.filters.filter import Filter
+from service.gallery.index.index import SearchIndex
+from service.gallery.index.planning import Query
 from service.gallery.record import AttributeValue, Record
 from tests.service.gallery.builders import (
     FEATURE_SIZE,

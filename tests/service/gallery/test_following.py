@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from service.errors import GalleryDamaged, GalleryUnwritable
-from service.gallery.database import DATABASE_NAME
+from service.gallery.files.segment_writer import SegmentWriter
 from service.gallery.following import Follower
 from service.gallery.gallery import Gallery
-from service.gallery.index import WAITING_TAILS, SearchIndex
-from service.gallery.segment_writer import SegmentWriter
-from service.gallery.store import Change, GalleryStore
+from service.gallery.index.index import WAITING_TAILS, SearchIndex
+from service.gallery.store.database import DATABASE_NAME
+from service.gallery.store.store import Change, GalleryStore
 from tests.bundles import make_tiny_bundle
 from tests.service.gallery.builders import FEATURE_SIZE, new_record
 from vreid.bundle import Bundle

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from service.errors import DuplicateRecord, GalleryClosed, InvalidSearch, UnknownRecord
-from service.gallery.filter import Filter
+from service.gallery.filters.filter import Filter
 from service.gallery.gallery import MAX_RESULTS, Gallery
-from service.gallery.ranking import Position
-from service.gallery.store import GalleryStore
+from service.gallery.index.ranking import Position
+from service.gallery.store.store import GalleryStore
 from tests.bundles import make_tiny_bundle
 from tests.service.gallery.builders import FEATURE_SIZE, MASKS, new_record
 from vreid.bundle import Bundle

@@ -18,15 +18,15 @@ from hypothesis.stateful import (
 )
 
 from service.errors import DuplicateRecord, UnknownRecord
-from service.gallery.filling import fill
-from service.gallery.filter import Filter
+from service.gallery.files.loading import load
+from service.gallery.files.segment_files import SegmentFolder
+from service.gallery.filters.filter import Filter
 from service.gallery.gallery import Gallery
-from service.gallery.index import SearchIndex
-from service.gallery.loading import load
-from service.gallery.ranking import Position
+from service.gallery.index.filling import fill
+from service.gallery.index.index import SearchIndex
+from service.gallery.index.ranking import Position
 from service.gallery.record import Labels, NewRecord
-from service.gallery.segment_files import SegmentFolder
-from service.gallery.store import GalleryStore
+from service.gallery.store.store import GalleryStore
 from tests.bundles import make_tiny_bundle
 from tests.service.gallery.builders import FEATURE_SIZE, MASKS, new_record
 from vreid.policy import RESOLVED_POLICIES, ResolvedPolicy

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from service.gallery.record import Record
-from service.gallery.store import GalleryStore
+from service.gallery.store.store import GalleryStore
 from tests.service.gallery.builders import FEATURE_SIZE, FINGERPRINT, new_record
 from vreid.modality import Modality
 

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from service.gallery.gallery import Gallery
-from service.gallery.index import SearchIndex
-from service.gallery.store import GalleryStore
+from service.gallery.index.index import SearchIndex
+from service.gallery.store.store import GalleryStore
 from tests.bundles import make_tiny_bundle
 from tests.service.gallery.builders import FEATURE_SIZE, MASKS, new_record
 

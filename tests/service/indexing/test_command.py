@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from service.gallery.store import GalleryStore
+from service.gallery.store.store import GalleryStore
 from tests.bundles import make_tiny_bundle
 from tests.service.indexing.pictures import write_picture
 from vreid.bundle import Bundle

@@ -11,7 +11,7 @@ from PIL import Image
 from service.errors import GalleryDamaged, IndexingError
 from service.gallery.gallery import Gallery
 from service.gallery.record import Record
-from service.gallery.store import GalleryStore
+from service.gallery.store.store import GalleryStore
 from service.indexing.job import IndexingSummary, index_source
 from service.indexing.preparation import Rejected, prepare
 from service.indexing.source import read_source

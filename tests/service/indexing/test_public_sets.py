@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from service.gallery.record import Record
-from service.gallery.store import GalleryStore
+from service.gallery.store.store import GalleryStore
 from service.indexing.job import index_source
 from service.indexing.source import read_source, remarks
 from tests.bundles import make_tiny_bundle

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from service.gallery.filter import Filter
+from service.gallery.filters.filter import Filter
 from service.gallery.gallery import Gallery
 from service.gallery.record import Record
 from service.indexing.command import index

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.gallery.store import GalleryStore
+from service.gallery.store.store import GalleryStore
 from service.indexing.job import index_source
 from service.indexing.sharding import Shard, parse_shard
 from service.indexing.source import SourceItem, read_source

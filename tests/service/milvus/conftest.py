@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from service.gallery.address import MilvusAddress
-from service.gallery.deletion import Selection
+from service.gallery.store.deletion import Selection
 from service.milvus.gallery import MilvusGallery
 from tests.bundles import make_tiny_bundle
 from tests.milvus_server import MilvusServer, milvus_server

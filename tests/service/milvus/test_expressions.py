@@ -4,9 +4,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.gallery.deletion import Selection
-from service.gallery.filter import Filter
+from service.gallery.filters.filter import Filter
 from service.gallery.record import Labels, NewRecord
+from service.gallery.store.deletion import Selection
 from service.milvus.expressions import expression_of, selection_expression
 from service.milvus.gallery import MilvusGallery
 from tests.service.gallery.builders import new_record

@@ -3,9 +3,9 @@
 from contextlib import closing
 from pathlib import Path
 
-from service.gallery.crops import KeepCrops
 from service.gallery.record import NewRecord, Record
-from service.gallery.store import GalleryStore
+from service.gallery.store.crops import KeepCrops
+from service.gallery.store.store import GalleryStore
 from service.indexing.job import index_source
 from service.inputs import EnrolInput
 from service.reindexing.job import Options

@@ -10,12 +10,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from service.errors import ReindexingError
-from service.gallery.backup import back_up, restore
-from service.gallery.database import DATABASE_NAME
-from service.gallery.doctor import examine
-from service.gallery.generations import leftovers, note_previous
-from service.gallery.quarantine import quarantine_record
-from service.gallery.store import GalleryStore
+from service.gallery.store.database import DATABASE_NAME
+from service.gallery.store.generations import leftovers, note_previous
+from service.gallery.store.quarantine import quarantine_record
+from service.gallery.store.store import GalleryStore
+from service.gallery.upkeep.backup import back_up, restore
+from service.gallery.upkeep.doctor import examine
 from service.reindexing import kept
 from service.reindexing.command import reindex_command
 from service.reindexing.job import REJECTS_NAME, reindex, roll_back

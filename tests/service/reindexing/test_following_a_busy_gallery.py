@@ -11,9 +11,9 @@ import pytest
 
 from service.errors import GalleryRetired, ReindexingError
 from service.gallery.gallery import Gallery
-from service.gallery.generations import generation_name, served_generation
 from service.gallery.record import Labels
-from service.gallery.store import GalleryStore
+from service.gallery.store.generations import generation_name, served_generation
+from service.gallery.store.store import GalleryStore
 from service.reindexing import swap as swapping
 from service.reindexing.embedding import SightingEmbedder
 from service.reindexing.job import REJECTS_NAME, reindex

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from service.gallery.doctor import examine
-from service.gallery.generations import served_generation
-from service.gallery.store import GalleryStore
+from service.gallery.store.generations import served_generation
+from service.gallery.store.store import GalleryStore
+from service.gallery.upkeep.doctor import examine
 from service.reindexing.job import reindex
 from tests.service.reindexing.galleries import QUIET, embedded, open_store, sighting
 from vreid.bundle import Bundle

@@ -10,9 +10,9 @@ import pytest
 
 from service.errors import GalleryNotFound, ReindexingRunning
 from service.gallery.gallery import Gallery
-from service.gallery.generations import served_generation
 from service.gallery.record import Labels, NewRecord
-from service.gallery.store import GalleryStore
+from service.gallery.store.generations import served_generation
+from service.gallery.store.store import GalleryStore
 from service.indexing.job import index_source
 from service.indexing.preparation import hash_images
 from service.reindexing.job import only_one, reindex

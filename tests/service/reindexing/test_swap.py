@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from service.errors import GalleryDamaged, GalleryRetired, NotEmbeddable, ReindexingError
-from service.gallery.database import DATABASE_NAME
-from service.gallery.doctor import examine
 from service.gallery.gallery import Gallery
-from service.gallery.generations import (
+from service.gallery.record import Labels
+from service.gallery.store.database import DATABASE_NAME
+from service.gallery.store.generations import (
     Successor,
     generation_name,
     retire,
     served_generation,
 )
-from service.gallery.record import Labels
-from service.gallery.store import GalleryStore, Selection
+from service.gallery.store.store import GalleryStore, Selection
+from service.gallery.upkeep.doctor import examine
 from service.reindexing.embedding import SightingEmbedder
 from service.reindexing.job import reindex, roll_back
 from service.reindexing.kept import discard, list_generations

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.gallery.database import DATABASE_NAME
-from service.gallery.generations import generation_name, served_generation
+from service.gallery.store.database import DATABASE_NAME
+from service.gallery.store.generations import generation_name, served_generation
 from service.reindexing.job import ReindexingSummary, reindex
 from tests.service.reindexing.galleries import QUIET, embedded, open_store, sighting
 from vreid.bundle import Bundle

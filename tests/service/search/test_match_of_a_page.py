@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from service.gallery.filter import Filter
+from service.gallery.filters.filter import Filter
 from service.gallery.gallery import Gallery
 from service.query import Query
 from service.search.finding import FoundPage, Wanted, find_page, find_re_ranked

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from service.gallery.gallery import Gallery
-from service.gallery.store import GalleryStore
+from service.gallery.store.store import GalleryStore
 from service.request_errors import InvalidRequest
 from service.running import Running
 from service.search.moment import follow_others, refuse_unknown_moment

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.gallery.gallery import MAX_RESULTS, Gallery
-from service.gallery.index import SearchIndex
-from service.gallery.ranking import Position
+from service.gallery.index.index import SearchIndex
+from service.gallery.index.ranking import Position
 from service.gallery.record import Record
-from service.gallery.store import GalleryStore
+from service.gallery.store.store import GalleryStore
 from service.query import Query
 from service.request_errors import InvalidRequest
 from service.search.finding import FoundPage, Wanted, find_page

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from service.gallery.record import DamagedRecord, Record
-from service.gallery.store import GalleryStore
+from service.gallery.store.store import GalleryStore
 from service.transfer.importing import ImportSummary, import_records
 from tests.service.gallery.builders import FEATURE_SIZE, FINGERPRINT
 

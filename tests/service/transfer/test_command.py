@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.gallery.store import GalleryStore
+from service.gallery.store.store import GalleryStore
 from service.transfer.importing import import_records
 from tests.bundles import make_tiny_bundle
 from tests.service.transfer.files import arrays, stored, write_npz

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays_of
 
 from service.errors import InvalidRecord, UnusableRecordFile
 from service.gallery.record import NewRecord
-from service.gallery.rows import microseconds
+from service.gallery.store.rows import microseconds
 from service.transfer.checking import checked
 from service.transfer.rows import FileRows
 from tests.service.gallery.builders import FEATURE_SIZE, FINGERPRINT

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.gallery.store import GalleryStore
+from service.gallery.store.store import GalleryStore
 from service.transfer.exporting import export_records
 from tests.service.gallery.builders import FEATURE_SIZE, FINGERPRINT, new_record
 from tests.service.transfer.files import arrays, counts, imported, stored, write_npz

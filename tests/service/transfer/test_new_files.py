@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import UnwritableRecordFile
-from service.gallery.store import GalleryStore
+from service.gallery.store.store import GalleryStore
 from service.transfer.exporting import export_records
 from service.transfer.files import new_file
 from tests.service.gallery.builders import FEATURE_SIZE, FINGERPRINT, new_record

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import GalleryDamaged, UnwritableRecordFile
-from service.gallery.filter import Filter
+from service.gallery.filters.filter import Filter
 from service.gallery.record import NewRecord
-from service.gallery.store import GalleryStore
+from service.gallery.store.store import GalleryStore
 from service.transfer.exporting import export_records
 from service.transfer.gallery_reading import snapshot
 from tests.service.gallery.builders import FEATURE_SIZE, FINGERPRINT, MASKS, new_record

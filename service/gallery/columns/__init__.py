@@ -1,0 +1,1 @@
+"""Labels, times and attributes of many records as arrays."""

@@ -1,0 +1,1 @@
+"""The search index on the disk: written, read, checked and erased."""

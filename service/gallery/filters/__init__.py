@@ -1,0 +1,1 @@
+"""Which records a search, a listing or a deletion is about."""

@@ -1,0 +1,1 @@
+"""The search index in memory: candidates from segments, ranked exactly."""

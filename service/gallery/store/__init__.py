@@ -1,0 +1,1 @@
+"""What is stored for good: records, pictures and the feed of changes, in SQLite."""
