@@ -37,17 +37,12 @@ NO_TIME = np.iinfo(np.int64).min
 _Value = TypeVar("_Value", bound=np.generic)
 
 
-class RowColumns(Protocol):
-    """What growing and frozen columns have in common. Rows (N,) are ascending by `sequence`.
+class RowNumbers(Protocol):
+    """What is known of rows (N,) in numbers; they are ascending by `sequence`.
 
     `checksum` uint32 is the CRC-32 of the row's stored features, `mask` uint8 has bit 0 for RGB,
     bit 1 NIR, bit 2 TIR, `captured_at` is in microseconds since 1970 or NO_TIME.
     """
-
-    @property
-    def size(self) -> int:
-        """Number of rows."""
-        ...
 
     @property
     def sequence(self) -> NDArray[np.int64]:
@@ -67,6 +62,15 @@ class RowColumns(Protocol):
     @property
     def captured_at(self) -> NDArray[np.int64]:
         """Times (N,)."""
+        ...
+
+
+class RowColumns(RowNumbers, Protocol):
+    """What growing and frozen columns have in common."""
+
+    @property
+    def size(self) -> int:
+        """Number of rows."""
         ...
 
     @property
@@ -83,28 +87,8 @@ class RowColumns(Protocol):
         ...
 
 
-class Rows(Protocol):
-    """Rows to append, ascending by `sequence`: arrays (N,) and lists of N."""
-
-    @property
-    def sequence(self) -> NDArray[np.int64]:
-        """Sequence numbers (N,)."""
-        ...
-
-    @property
-    def checksum(self) -> NDArray[np.uint32]:
-        """Checksums (N,)."""
-        ...
-
-    @property
-    def mask(self) -> NDArray[np.uint8]:
-        """Mask bits (N,)."""
-        ...
-
-    @property
-    def captured_at(self) -> NDArray[np.int64]:
-        """Times (N,)."""
-        ...
+class Rows(RowNumbers, Protocol):
+    """Rows to append: arrays (N,) and lists of N."""
 
     @property
     def identity(self) -> Sequence[str | None]:
