@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from pathlib import Path
 
@@ -10,21 +11,52 @@ import click
 
 from service.log_setup import set_up_logging
 from service.settings import (
+    Settings,
     effective_values,
     load_settings,
     unknown_variables,
 )
 from vreid.engines import ENGINES
 
+logger = logging.getLogger(__name__)
+
+_DEFAULTS = {name: field.default for name, field in Settings.model_fields.items()}
+
 
 @click.command()
-@click.option("--bundle", type=click.Path(path_type=Path), help="Model bundle to serve.")
-@click.option("--gallery", help="Gallery directory, or milvus://host:19530/name; made if new.")
-@click.option("--host", help="Address to listen on; by default this machine only.")
-@click.option("--port", type=int, help="Port to listen on; 0 takes a free one.")
-@click.option("--engine", type=click.Choice(ENGINES), help="What runs the model.")
-@click.option("--threads", type=int, help="Threads of the engine.")
-@click.option("--workers", type=int, help="Requests that are worked on at the same moment.")
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path),
+    help="Model bundle to serve; by default the one that vreid ships with.",
+)
+@click.option(
+    "--gallery",
+    help="Gallery directory, or milvus://host:19530/name; made if new; by default vreid/gallery "
+    "in your data directory ($XDG_DATA_HOME, or ~/.local/share).",
+)
+@click.option(
+    "--host", help=f"Address to listen on; by default {_DEFAULTS['host']}, this machine only."
+)
+@click.option(
+    "--port",
+    type=int,
+    help=f"Port to listen on; 0 takes a free one; by default {_DEFAULTS['port']}.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    help=f"What runs the model; by default {_DEFAULTS['engine']}.",
+)
+@click.option(
+    "--threads",
+    type=int,
+    help="Threads of the engine; by default the processors it may use.",
+)
+@click.option(
+    "--workers",
+    type=int,
+    help=f"Requests worked on at the same moment; by default {_DEFAULTS['workers']}.",
+)
 @click.option(
     "--allow-open",
     is_flag=True,
@@ -34,8 +66,9 @@ from vreid.engines import ENGINES
 def serve(**options: object) -> None:
     """Serve /embed, /search, /gallery, the API description and the console over HTTP.
 
-    Each option is also a setting of the environment (VREID_BUNDLE and so on); `vreid config` lists
-    them all. The address is printed on standard output, log lines go to standard error.
+    Each option is also a setting of the environment (VREID_BUNDLE and so on), which counts where
+    the option is not given; `vreid config` lists them all with their values. The address is printed
+    on standard output, log lines go to standard error.
     """
     settings = load_settings(options)
     set_up_logging(settings.log_level)
@@ -48,6 +81,12 @@ def serve(**options: object) -> None:
     with open_socket(settings) as listener:
         running = open_running(settings)
         address = address_of(listener)
+        logger.info(
+            "bundle %s; gallery %s, %d records",
+            settings.bundle,
+            settings.gallery,
+            running.gallery.count(),
+        )
         run_server(
             running,
             listener,

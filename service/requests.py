@@ -149,7 +149,7 @@ def _fields(parts: Iterable[Part], allowed: tuple[str, ...]) -> Fields:
             known = ", ".join(allowed)
             problems.append(FieldProblem(part.name, f"is not known; allowed are {known}"))
         elif part.name in fields:
-            problems.append(FieldProblem(part.name, "was sent more than once; send it once"))
+            problems.append(FieldProblem(part.name, _sent_again(part.name)))
         elif part.name.rpartition("_")[2] not in IMAGE_FIELDS:
             try:
                 fields[part.name] = _text_value(part)
@@ -160,6 +160,13 @@ def _fields(parts: Iterable[Part], allowed: tuple[str, ...]) -> Fields:
     if problems:
         raise InvalidRequest(problems)
     return fields
+
+
+def _sent_again(name: str) -> str:
+    sentence = "was sent more than once; send it once"
+    if name in IMAGE_FIELDS:
+        return f"{sentence}; several pictures of one vehicle go as JSON `samples`"
+    return sentence
 
 
 def _text_value(part: Part) -> object:

@@ -27,10 +27,12 @@ _COLUMNS = (
     ("identity", 12),
     ("score", 7),
     ("probability", 11),
+    ("match", 5),
     ("modalities", 12),
     ("camera", 8),
     ("record", 36),
 )
+_MATCH = {True: "yes", False: "no", None: "-"}
 
 
 def run_demo(
@@ -157,6 +159,7 @@ def _cells(result: Mapping[str, Any]) -> list[str]:
         result["identity"] or "-",
         f"{result['score']:.3f}",
         "-" if probability is None else f"{probability:.1%}",
+        _MATCH[result["match"]],
         "+".join(name for name, there in result["mask"].items() if there),
         result["camera"] or "-",
         result["id"],

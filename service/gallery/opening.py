@@ -11,6 +11,7 @@ from service.gallery.protocol import GalleryProtocol, RecordStore
 from service.gallery.store.store import GalleryStore
 from vreid.bundle import Bundle
 from vreid.errors import ConfigurationError
+from vreid.installation import install_hint
 
 if TYPE_CHECKING:
     from service.milvus.gallery import MilvusGallery
@@ -69,7 +70,7 @@ def _milvus_gallery(address: MilvusAddress, bundle: Bundle, timeout: float) -> M
         if error.name not in ("pymilvus", "milvus_lite"):
             raise
         raise ConfigurationError(
-            f"the gallery {address} is in Milvus and pymilvus is not installed here; install "
-            "vreid[milvus]"
+            f"the gallery {address} is in Milvus and pymilvus is not installed here; "
+            f"{install_hint('service,cpu,milvus')}"
         ) from error
     return MilvusGallery.open(address, bundle, timeout=timeout)

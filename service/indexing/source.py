@@ -115,7 +115,8 @@ def _outside_modality_folders(folder: Path) -> Iterator[SourceItem]:
         yield SourceItem(
             label=path_below(folder, path),
             sample=None,
-            problem="lies outside the folders rgb, nir, tir",
+            problem="lies outside the folders rgb, nir, tir; move it into one of them, or list "
+            "it in a manifest",
         )
 
 

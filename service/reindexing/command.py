@@ -147,7 +147,10 @@ def reindex_command(
             err=True,
         )
         sys.exit(INTERRUPTED)
-    _report(summary, drop_missing, as_json)
+    for line in _sentences(summary, drop_missing=drop_missing, rollback=rollback):
+        click.echo(line, err=as_json)
+    if as_json:
+        _print_json(summary)
     verified = summary.verification is not None and summary.verification.sound
     if not (summary.served or (no_swap and verified)):
         sys.exit(1)
@@ -167,23 +170,20 @@ def _interrupted_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _report(summary: ReindexingSummary, drop_missing: bool, as_json: bool) -> None:
-    for line in _sentences(summary, drop_missing):
-        click.echo(line, err=as_json)
-    if as_json:
-        verification = summary.verification
-        document = asdict(summary) | {
-            "rejected": len(summary.rejected),
-            "rejects": None if summary.rejects is None else str(summary.rejects),
-            "seconds": round(summary.seconds, 3),
-            "verification": None
-            if verification is None
-            else {**asdict(verification), "sound": verification.sound},
-        }
-        click.echo(json.dumps(document))
+def _print_json(summary: ReindexingSummary) -> None:
+    verification = summary.verification
+    document = asdict(summary) | {
+        "rejected": len(summary.rejected),
+        "rejects": None if summary.rejects is None else str(summary.rejects),
+        "seconds": round(summary.seconds, 3),
+        "verification": None
+        if verification is None
+        else {**asdict(verification), "sound": verification.sound},
+    }
+    click.echo(json.dumps(document))
 
 
-def _sentences(summary: ReindexingSummary, drop_missing: bool) -> Iterator[str]:
+def _sentences(summary: ReindexingSummary, *, drop_missing: bool, rollback: bool) -> Iterator[str]:
     yield f"{summary.embedded} records embedded in {summary.seconds:.1f} s"
     if summary.rejected:
         done = "left out" if drop_missing else "cannot be embedded, so nothing was swapped"
@@ -197,14 +197,25 @@ def _sentences(summary: ReindexingSummary, drop_missing: bool) -> Iterator[str]:
                 f"{found.found_first} found first by their own images"
             )
         yield from (f"problem: {each}" for each in found.problems)
-    if summary.swapped:
+    generation = f"generation {summary.generation} ({summary.fingerprint})"
+    if summary.swapped and rollback:
         yield (
-            f"generation {summary.generation} ({summary.fingerprint}) is served; restart what runs "
-            "with the other bundle"
+            f"{generation} is served; restart everything that uses the gallery (service, workers, "
+            "jobs) with its bundle, also what has run with that bundle all along"
+        )
+    elif summary.swapped:
+        yield (
+            f"{generation} is served; restart everything that uses the gallery (service, workers, "
+            "jobs) with this bundle"
         )
     elif summary.served:
-        yield f"generation {summary.generation} ({summary.fingerprint}) is served already"
+        yield (
+            f"{generation} is served already: this bundle is the gallery's own model (same weights "
+            "and preprocessing), so there is nothing to do"
+        )
     else:
+        if found is not None and found.sound:
+            yield f"{generation} is ready; run again without --no-swap to serve it"
         yield "the generation that was served is served on"
 
 
@@ -216,6 +227,8 @@ def _show_generations(found: list[Generation], as_json: bool) -> None:
         state = "served" if each.served else "previous" if each.previous else "not served"
         columns = [each.name, state, f"{each.records} records", f"{each.bytes} bytes"]
         columns.append(each.fingerprint)
+        if not each.served:
+            columns.append(f"lacking {each.lacking} records" if each.lacking else "complete")
         if each.only_here or each.quarantined_here:
             columns.append(f"only here: {each.only_here}, {each.quarantined_here} in quarantine")
         click.echo("\t".join(columns))

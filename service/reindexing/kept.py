@@ -24,6 +24,7 @@ from service.gallery.store.generations import (
 )
 from service.gallery.store.only_there import OnlyThere, count_only_there
 from service.gallery.store.store import GalleryStore
+from service.reindexing.comparison import side_by_side
 from service.reindexing.job import only_one, remove_rejects
 
 
@@ -41,6 +42,8 @@ class Generation:
         only_here: how many of its records the served generation does not have, since they were
             left out of it or quarantined there.
         quarantined_here: how many records lie in its quarantine and not in the served generation.
+        lacking: how many records of the served generation it does not have as they are now: not
+            embedded yet, left out, or with other labels since.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Generation:
     previous: bool
     only_here: int = 0
     quarantined_here: int = 0
+    lacking: int = 0
 
 
 def list_generations(directory: Path) -> list[Generation]:
@@ -61,15 +65,17 @@ def list_generations(directory: Path) -> list[Generation]:
         served = served_generation(directory)
         found = []
         for name in generations(directory):
-            fingerprint, records, lost = "", 0, OnlyThere(0, 0)
+            fingerprint, records, lost, lacking = "", 0, OnlyThere(0, 0), 0
             try:
                 with closing(GalleryStore.open_existing(directory, generation=name)) as store:
                     fingerprint, records = store.facts.fingerprint, store.count()
                     if name != served:
                         lost = count_only_there(serving.database, store.database)
+                        lacking = _count_lacking(serving, store)
             except GalleryDamaged:
                 if name == served:
                     raise
+                lacking = serving.count()
             found.append(
                 Generation(
                     name=name,
@@ -80,6 +86,7 @@ def list_generations(directory: Path) -> list[Generation]:
                     previous=name == before,
                     only_here=lost.records,
                     quarantined_here=lost.quarantined,
+                    lacking=lacking,
                 )
             )
     return found
@@ -119,6 +126,11 @@ def discard(directory: Path, *, with_only_copies: bool = False) -> list[Generati
                 forget_other_generations(connection)
             store.database.erase_log()
     return unserved
+
+
+def _count_lacking(served: GalleryStore, other: GalleryStore) -> int:
+    with served.database.reading() as here, other.database.reading() as there:
+        return sum(1 for _, _, found in side_by_side(here, there) if found is None)
 
 
 def _refuse_loss(directory: Path, unserved: Sequence[Generation]) -> None:

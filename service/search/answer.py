@@ -109,7 +109,8 @@ class Threshold(BaseModel):
         examples=[{"shared:rgb": 0.71, "shared:rgb+tir": 0.64}],
     )
     cuts: bool = Field(
-        description="whether results below are left out, which is when the request named it"
+        description="whether results below are left out: the request named a threshold, and the "
+        "bundle can judge it"
     )
     reason: str | None = Field(
         description="why a match is null where it is: what the bundle has no calibration for"

@@ -61,7 +61,7 @@ def threshold(judge: Judge) -> Threshold:
         scores=None
         if asked.false_accept_rate is None
         else {key: score for key, score in needed.items() if score is not None},
-        cuts=asked.cuts,
+        cuts=judge.leaves_out(),
         reason=judge.reason(),
     )
 

@@ -21,12 +21,14 @@ from vreid.scoring import EXCLUDED_KEY, ResolvedPolicy
 _ROUNDING = 1e-9
 _HALVINGS = 60
 
+_NO_RATE = "no rate has one; export the bundle with a calibration, or use min_score"
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
     """What a match has to reach; None is no condition, and at least one is there.
 
-    `cuts` says whether results that do not are left out.
+    `cuts` says whether results that do not are left out, as far as that can be judged.
     """
 
     min_score: float | None
@@ -109,11 +111,26 @@ class Judge:
             return None
         if self.calibration is None:
             return "the bundle has no calibration; export it with one, or use min_score"
-        known = sorted({rate for rates in self._known_rates() for rate in rates})
-        has = f"it has {', '.join(map(repr, known))}" if known else "it has none"
+        askable = ", ".join(map(repr, self.askable_rates()))
         return (
             f"the bundle's calibration has no threshold for the false-accept rate {rate!r} for "
-            f"every pair that this query can be in ({has}); use one of these, or min_score"
+            "every pair that this query can be in; "
+            + (f"ask for one of {askable}, or use min_score" if askable else _NO_RATE)
+        )
+
+    def askable_rates(self) -> list[float]:
+        """The false-accept rates with a threshold for every pair of this query, ascending."""
+        tables = [self.calibration and self.calibration.table(key) for key in self.pair_keys()]
+        known = [set(table.thresholds) if table else set[float]() for table in tables]
+        return sorted(set.intersection(*known)) if known else []
+
+    def leaves_out(self) -> bool:
+        """Whether results are left out: a threshold was named, and one that can be judged."""
+        asked = self.thresholds
+        return asked.cuts and (
+            asked.min_score is not None
+            or (asked.min_probability is not None and self._has_probabilities())
+            or any(self.score_needed(key) is not None for key in self.pair_keys())
         )
 
     def _lowest_key_of(self, key: str) -> float:
@@ -134,13 +151,6 @@ class Judge:
 
     def _has_probabilities(self) -> bool:
         return self.calibration is not None and self.calibration.covers(possible_keys(self.policy))
-
-    def _known_rates(self) -> list[list[float]]:
-        """The rates with a threshold, of the table of each pair that this query can be in."""
-        if self.calibration is None:
-            return []
-        tables = [self.calibration.table(key) for key in self.pair_keys()]
-        return [list(table.thresholds) for table in tables if table is not None]
 
 
 def all_of(verdicts: list[bool | None]) -> bool | None:

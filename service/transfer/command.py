@@ -133,7 +133,8 @@ def export_command(file: Path, directory: Path, conditions: Filter | None, as_js
         summary = export_records(store, file, conditions)
     click.echo(
         f"{summary.exported} records are in {file} ({summary.bytes} bytes, "
-        f"{summary.seconds:.1f} s); thumbnails are not exported",
+        f"{summary.seconds:.1f} s); thumbnails and kept images are not in it: "
+        "`vreid gallery backup` copies everything",
         err=as_json,
     )
     if as_json:

@@ -52,7 +52,8 @@ def test_one_run_prints_a_ranked_table_and_where_the_page_was(
     )
     assert done.returncode == 0, done.stderr
     assert "4 samples indexed" in done.stdout
-    assert re.search(r"^1 +vehicle-2 .* demo-2$", done.stdout, re.MULTILINE)
+    assert re.search(r"^rank +identity .* probability +match +modalities", done.stdout, re.M)
+    assert re.search(r"^1 +vehicle-2 .* (yes|no|-) +rgb.* demo-2$", done.stdout, re.MULTILINE)
     assert re.search(
         r"^the page \(while it ran\): http://127\.0\.0\.1:\d+/$", done.stdout, re.MULTILINE
     )
@@ -117,3 +118,5 @@ def test_the_shipped_demo_finds_the_vehicle_first(tmp_path: Path) -> None:
     assert len(table) == 10
     sought = json.loads((SAMPLES / "query" / "query.json").read_text())["identity"]
     assert table[0].split()[1] == sought
+    assert {line.split()[4] for line in table} <= {"yes", "no"}, "the shipped bundle can judge"
+    assert table[0].split()[4] == "yes"

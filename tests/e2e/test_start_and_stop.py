@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.processes import ServiceProcess, clean_environment, vreid
+from tests.e2e.processes import ServiceProcess, clean_environment, serving, vreid
 from tests.service.vehicles import triplet
 from vreid.bundle import Bundle
 
@@ -54,6 +54,17 @@ def test_an_open_address_without_keys_is_a_start_up_error(bundle: Bundle, tmp_pa
         *("--bundle", bundle.path, "--gallery", tmp_path, "--host", "0.0.0.0"),
         saying="VREID_ALLOW_OPEN",
     )
+
+
+def test_the_log_names_the_bundle_the_gallery_and_its_number_of_records(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    with serving(bundle.path, tmp_path / "gallery") as service:
+        assert service.client.post("/gallery", files=triplet(1)).status_code == 201
+        assert service.stop() == 0
+    with serving(bundle.path, tmp_path / "gallery") as service:
+        log = service.log.read_text()
+    assert f"bundle {bundle.path}; gallery {tmp_path / 'gallery'}, 1 records" in log
 
 
 def test_requests_that_run_at_sigterm_are_answered(service: ServiceProcess) -> None:

@@ -79,7 +79,14 @@ def test_a_field_sent_twice_is_refused() -> None:
     request = httpx.Request(
         "POST", "http://service", files=[("rgb", ("a", b"x")), ("rgb", ("b", b"y"))]
     )
-    with pytest.raises(InvalidRequest, match="once"):
+    with pytest.raises(InvalidRequest, match=r"send it once; several pictures .* JSON `samples`"):
+        read_search(request.read(), request.headers["content-type"])
+
+
+def test_a_text_sent_twice_is_refused_without_a_word_about_pictures() -> None:
+    fields = [("rgb", ("a", b"x")), ("k", (None, b"1")), ("k", (None, b"2"))]
+    request = httpx.Request("POST", "http://service", files=fields)
+    with pytest.raises(InvalidRequest, match=r"k: was sent more than once; send it once$"):
         read_search(request.read(), request.headers["content-type"])
 
 

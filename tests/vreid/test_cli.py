@@ -36,7 +36,8 @@ def test_a_package_that_a_running_command_misses_is_named_with_what_installs_it(
     assert done.returncode == 1
     assert done.stderr == (
         "Error: 'vreid synth' needs the package 'embreex', which is not installed; "
-        "in the project's folder run: .venv/bin/pip install -c constraints.txt '.[train,cpu]'  "
+        "in the project's folder run: .venv/bin/pip install -c constraints.txt "
+        "--editable '.[train,cpu]'  "
         "(or: make environment)\n"
     )
 

@@ -127,7 +127,7 @@ def _require_provider(provider: str, engine: str) -> None:
         raise EngineUnavailable(
             f"{engine} was asked for, but this ONNX Runtime has only {', '.join(available)}; "
             "use onnxruntime-cpu, or on a machine with an NVIDIA driver, in the project's folder "
-            "run: .venv/bin/pip install -c constraints.txt '.[service,gpu]'"
+            "run: .venv/bin/pip install -c constraints.txt --editable '.[service,gpu]'"
         )
 
 

@@ -147,7 +147,7 @@ class Database:
         )
         try:
             enter_wal(connection, self.path, self._busy_timeout)
-            connection.text_factory = _decoded_text
+            connection.text_factory = decoded_text
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA secure_delete = ON")
@@ -239,7 +239,7 @@ def enter_wal(connection: sqlite3.Connection, path: Path, patience: float) -> No
         )
 
 
-def _decoded_text(stored: bytes) -> str:
+def decoded_text(stored: bytes) -> str:
     """A damaged text must not end the reading of other rows; `decode_record` refuses it."""
     return stored.decode(errors="surrogateescape")
 

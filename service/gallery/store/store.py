@@ -76,12 +76,10 @@ class GalleryStore(RecordReading):
         store = cls._opened(directory, generation, wanted, lock_timeout)
         facts = store.facts
         if (facts.fingerprint, facts.feature_size) != (fingerprint, feature_size):
+            is_previous = generation is None and store._was_before(directory, fingerprint)
             store.close()
             raise FingerprintMismatch(
-                f"The gallery {directory} was made with the model {facts.fingerprint}, and "
-                f"the bundle is {fingerprint}; features of two models cannot be compared. Use "
-                "the old bundle, or embed the gallery again with the new one, while the old one "
-                f"serves on: vreid reindex --bundle NEW_BUNDLE --gallery {directory}"
+                _mismatch(directory, facts.fingerprint, fingerprint, is_previous=is_previous)
             )
         return store
 
@@ -130,6 +128,20 @@ class GalleryStore(RecordReading):
         store.close()
         generations.settle(directory)
         return cls._opened(directory, None, wanted, lock_timeout)
+
+    def _was_before(self, directory: Path, fingerprint: str) -> bool:
+        """Whether the generation that a rollback would serve is that of another bundle."""
+        try:
+            with self._database.reading() as connection:
+                name = generations.previous_generation(connection)
+            if name is None:
+                return False
+            path = directory / name / DATABASE_NAME
+            with closing(Database(path, create=False)) as database, database.reading() as before:
+                return schema.read_facts(before, path).fingerprint == fingerprint
+        except GalleryError:
+            # It only makes the message better.
+            return False
 
     def add(
         self, records: Sequence[NewRecord], *, skip_known_content: bool = False
@@ -343,3 +355,19 @@ def _parts(of: Sequence[Deleted]) -> Iterator[Sequence[Deleted]]:
     """As many at a time as one transaction deletes."""
     for first in range(0, len(of), _DELETED_AT_ONCE):
         yield of[first : first + _DELETED_AT_ONCE]
+
+
+def _mismatch(directory: Path, served: str, given: str, *, is_previous: bool) -> str:
+    """Why a gallery cannot be opened with a bundle, and what to do; both are fingerprints."""
+    if is_previous:
+        return (
+            f"The gallery {directory} was embedded again and serves the model {served}; the bundle "
+            f"is {given}, which was served before. Use the bundle of the model that is served, or "
+            f"go back to this one: vreid reindex --rollback --gallery {directory}"
+        )
+    return (
+        f"The gallery {directory} was made with the model {served}, and the bundle is {given}; "
+        "features of two models cannot be compared. Use the bundle that the gallery was made with, "
+        "or embed the gallery again with the new one, while the old one serves on: "
+        f"vreid reindex --bundle NEW_BUNDLE --gallery {directory}"
+    )

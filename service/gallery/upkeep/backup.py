@@ -7,18 +7,24 @@ import os
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from service.errors import GalleryDamaged, GalleryNotFound, GalleryUnwritable
-from service.gallery.store.database import DATABASE_NAME, sync_directory, translated_errors
+from service.gallery.store.database import (
+    DATABASE_NAME,
+    decoded_text,
+    sync_directory,
+    translated_errors,
+)
 from service.gallery.store.feed import last_sequence
 from service.gallery.store.generations import begin_alone
 from service.gallery.store.snapshot import copy_database
 from service.gallery.store.store import GalleryStore
+from service.gallery.upkeep.copy_examination import find_damage
 from vreid.bundle import file_sha256
 
 MANIFEST_NAME = "manifest.json"
@@ -27,7 +33,11 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class BackupManifest:
-    """What a backup holds. `files` maps a name to its size in bytes and its SHA-256."""
+    """What a backup holds.
+
+    `files` maps a name to its size in bytes and its SHA-256. `damaged` lists what was damaged in
+    the gallery when it was copied, and is in the copy as it was: kind, subject and problem.
+    """
 
     format: int
     made_at: str
@@ -37,14 +47,17 @@ class BackupManifest:
     last_sequence: int
     files: Mapping[str, Mapping[str, str | int]]
     crops: int = 0
+    damaged: Sequence[Mapping[str, str]] = ()
 
 
 def back_up(store: GalleryStore, directory: Path) -> BackupManifest:
     """Copy a gallery that may be in use into a new directory, and read the copy back.
 
-    The copy is the gallery of one moment; what is enrolled meanwhile is not in it. Raises
-    `GalleryUnwritable` when the directory has anything in it or cannot be written, and
-    `GalleryDamaged` when the copy is not sound: then there is no backup.
+    The copy is the gallery of one moment; what is enrolled meanwhile is not in it. Records and
+    images that are damaged in the gallery are copied as they are, and named in `damaged`: the
+    backup can be restored. Raises `GalleryUnwritable` when the directory has anything in it or
+    cannot be written, and `GalleryDamaged` when the structure of the copy is not sound: then there
+    is no backup.
     """
     _make_empty(directory)
     target = directory / DATABASE_NAME
@@ -52,7 +65,10 @@ def back_up(store: GalleryStore, directory: Path) -> BackupManifest:
         copy_database(connection, target)
     address = f"{target.resolve().as_uri()}?mode=ro"
     with translated_errors(target), closing(sqlite3.connect(address, uri=True)) as copy:
+        copy.text_factory = decoded_text
         _check_integrity(copy, target)
+        damage = find_damage(copy, store.facts.feature_size, store.path)
+        damaged = tuple(asdict(each) for each in damage)
         counts = {
             "records": _count(copy, "SELECT count(*) FROM record"),
             "pictures": _count(copy, "SELECT count(*) FROM picture"),
@@ -64,6 +80,7 @@ def back_up(store: GalleryStore, directory: Path) -> BackupManifest:
         made_at=datetime.now(UTC).isoformat(),
         fingerprint=store.facts.fingerprint,
         files={DATABASE_NAME: {"bytes": target.stat().st_size, "sha256": file_sha256(target)}},
+        damaged=damaged,
         **counts,
     )
     _write_durably(directory / MANIFEST_NAME, json.dumps(asdict(manifest), indent=2) + "\n")

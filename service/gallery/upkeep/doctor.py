@@ -12,16 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
-import numpy as np
-
 from service.errors import GalleryDamaged, GalleryError
-from service.gallery.record import DamagedRecord, Record
 from service.gallery.store.generations import gallery_of, leftovers
 from service.gallery.store.pictures import UNREFERENCED, hash_picture, remove_unreferenced
 from service.gallery.store.quarantine import quarantine_picture, quarantine_record
 from service.gallery.store.store import GalleryStore
 from service.gallery.upkeep.crop_examination import examine_crops
 from service.gallery.upkeep.index_examination import examine_index
+from service.gallery.upkeep.record_examination import problem_of
 from vreid.modality import Modality
 
 FindingKind: TypeAlias = Literal[
@@ -112,7 +110,7 @@ def _integrity(store: GalleryStore) -> list[str]:
 
 def _records(store: GalleryStore, repair: bool) -> Iterator[Finding]:
     for record in store.all_records():
-        problem = _problem_of(record)
+        problem = problem_of(record)
         if problem is None:
             continue
         done = None
@@ -121,17 +119,6 @@ def _records(store: GalleryStore, repair: bool) -> Iterator[Finding]:
                 quarantine_record(connection, record.sequence, problem, datetime.now(UTC))
             done = "moved into quarantine"
         yield Finding("record", record.id, problem, done)
-
-
-def _problem_of(record: Record | DamagedRecord) -> str | None:
-    if isinstance(record, DamagedRecord):
-        return record.reason
-    present = record.features[record.mask]
-    if not np.isfinite(present).all():
-        return "its features are not finite numbers"
-    if not present.any(axis=1).all():
-        return "its features are zero, so they have no direction"
-    return None
 
 
 def _pictures(store: GalleryStore, repair: bool) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ import click
 
 from service.gallery.index.recall import RecallEstimate
 from service.gallery.store.deletion import Selection
-from service.gallery.upkeep.backup import back_up
+from service.gallery.upkeep.backup import BackupManifest, back_up
 from service.gallery.upkeep.backup import restore as restore_backup
 from service.gallery.upkeep.doctor import Examination, examine
 from service.gallery.upkeep.opened import opened
@@ -82,17 +82,28 @@ def scrub(directory: Path) -> None:
 def backup(directory: Path, target: Path, as_json: bool) -> None:
     """Copy the gallery in DIRECTORY into the new directory TARGET, also while it is in use.
 
-    The copy is read back and checked; its manifest carries the SHA-256 of each file.
+    The copy is read back: every record is compared with its checksum, every thumbnail and kept
+    image with its SHA-256. What is damaged in the gallery is named, the copy is kept, and the exit
+    status is 1. The manifest carries the SHA-256 of each file.
     """
     with opened(directory) as store:
         manifest = back_up(store, target)
     if as_json:
         click.echo(json.dumps(asdict(manifest)))
     else:
+        _print_damaged(manifest)
         click.echo(
             f"{manifest.records} records, {manifest.pictures} pictures and {manifest.crops} kept "
             f"images are in {target}"
         )
+    if manifest.damaged:
+        click.echo(
+            f"{len(manifest.damaged)} of them are damaged in the gallery and so in this copy. Keep "
+            "older backups: they may still have them. "
+            f"Then run: vreid gallery doctor {directory} --repair",
+            err=True,
+        )
+        sys.exit(1)
 
 
 @click.command()
@@ -107,7 +118,14 @@ def backup(directory: Path, target: Path, as_json: bool) -> None:
 def restore(backup: Path, directory: Path) -> None:
     """Make a gallery of BACKUP, after comparing every file with its checksum."""
     manifest = restore_backup(backup, directory)
+    _print_damaged(manifest)
     click.echo(f"{manifest.records} records of {manifest.made_at} are in {directory}")
+    if manifest.damaged:
+        click.echo(
+            f"{len(manifest.damaged)} of them were damaged when the backup was made. "
+            f"Run: vreid gallery doctor {directory} --repair",
+            err=True,
+        )
 
 
 @click.command()
@@ -136,6 +154,13 @@ def doctor(directory: Path, repair: bool, as_json: bool) -> None:
         _print_recall(recall)
     if not examination.sound:
         sys.exit(1)
+
+
+def _print_damaged(manifest: BackupManifest) -> None:
+    for each in manifest.damaged:
+        # A damaged id may have bytes that no terminal shows.
+        subject = each["subject"].encode(errors="backslashreplace").decode()
+        click.echo(f"{each['kind']}: {subject}: {each['problem']}")
 
 
 def _print(examination: Examination) -> None:

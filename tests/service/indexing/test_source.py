@@ -61,10 +61,13 @@ def test_pictures_are_paired_by_their_path_below_modality_folders(tmp_path: Path
 def test_pictures_outside_the_modality_folders_are_listed_with_the_reason(tmp_path: Path) -> None:
     touch(*(tmp_path / name for name in ("rgb/1.jpg", "loose.jpg", "uv/1.png", "notes.txt")))
     items = list(read_source(tmp_path))
+    reason = (
+        "lies outside the folders rgb, nir, tir; move it into one of them, or list it in a manifest"
+    )
     assert [(item.label, item.problem) for item in items] == [
         ("1", None),
-        ("loose.jpg", "lies outside the folders rgb, nir, tir"),
-        ("uv/1.png", "lies outside the folders rgb, nir, tir"),
+        ("loose.jpg", reason),
+        ("uv/1.png", reason),
     ]
 
 

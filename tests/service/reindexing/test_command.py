@@ -11,6 +11,7 @@ from service.errors import GalleryUnsupported
 from service.reindexing.command import reindex_command
 from tests.service.reindexing.galleries import embedded, ids_of, index, open_store, sighting
 from vreid.bundle import Bundle
+from vreid.errors import FingerprintMismatch
 
 
 @pytest.fixture
@@ -58,11 +59,14 @@ def test_building_without_swapping_and_going_back_and_forth(
     options = ("--bundle", new_bundle.path, "--source", archive)
     built = run(indexed, *options, "--no-swap")
     assert built.exit_code == 0, built.output
+    assert "is ready; run again without --no-swap to serve it" in built.output
     assert "is served on" in built.output
     assert states(indexed) == ["served", "not served"]
     assert run(indexed, *options).exit_code == 0
     assert states(indexed) == ["previous", "served"]
-    assert run(indexed, "--rollback").exit_code == 0
+    back = run(indexed, "--rollback")
+    assert back.exit_code == 0
+    assert "restart everything that uses the gallery" in back.output
     with closing(open_store(indexed, old_bundle)) as store:
         assert store.count() == 6
     discarded = run(indexed, "--discard")
@@ -76,6 +80,51 @@ def states(directory: Path) -> list[str]:
     listed = json.loads(run(directory, "--status", "--json").output)["generations"]
     assert [line.split("\t")[0] for line in lines] == [each["name"] for each in listed]
     return [line.split("\t")[1] for line in lines]
+
+
+def test_the_status_says_what_a_generation_that_is_not_served_lacks(
+    indexed: Path, archive: Path, old_bundle: Bundle, new_bundle: Bundle
+) -> None:
+    def lacking() -> tuple[list[str], list[int]]:
+        lines = run(indexed, "--status").output.splitlines()
+        listed = json.loads(run(indexed, "--status", "--json").output)["generations"]
+        return [line.split("\t")[5] for line in lines if "\tserved" not in line], [
+            each["lacking"] for each in listed
+        ]
+
+    options = ("--bundle", new_bundle.path, "--source", archive, "--no-swap")
+    assert run(indexed, *options).exit_code == 0
+    assert lacking() == (["complete"], [0, 0])
+    with closing(open_store(indexed, old_bundle)) as store:
+        store.add([embedded(sighting(n), old_bundle) for n in (7, 8)])
+    assert lacking() == (["lacking 2 records"], [0, 2])
+    assert run(indexed, *options).exit_code == 0
+    assert lacking() == (["complete"], [0, 0])
+
+
+def test_the_gallerys_own_bundle_has_nothing_to_do_and_is_told_why(
+    indexed: Path, old_bundle: Bundle
+) -> None:
+    result = run(indexed, "--bundle", old_bundle.path)
+    assert result.exit_code == 0, result.output
+    assert "the gallery's own model (same weights and preprocessing)" in result.output
+
+
+def test_the_bundle_before_a_swap_is_told_how_to_go_back(
+    indexed: Path, archive: Path, old_bundle: Bundle, new_bundle: Bundle
+) -> None:
+    with pytest.raises(FingerprintMismatch, match="--bundle NEW_BUNDLE") as never:
+        open_store(indexed, new_bundle)
+    assert "--rollback" not in str(never.value)
+    options = ("--bundle", new_bundle.path, "--source", archive)
+    assert run(indexed, *options).exit_code == 0
+    with pytest.raises(FingerprintMismatch, match="vreid reindex --rollback") as refused:
+        open_store(indexed, old_bundle)
+    assert f"serves the model {new_bundle.fingerprint}" in str(refused.value)
+    assert run(indexed, "--discard").exit_code == 0
+    with pytest.raises(FingerprintMismatch, match=new_bundle.fingerprint) as gone:
+        open_store(indexed, old_bundle)
+    assert "--rollback" not in str(gone.value)
 
 
 def test_one_thing_is_asked_for_at_a_time(indexed: Path) -> None:

@@ -85,11 +85,11 @@ def test_every_condition_has_to_hold() -> None:
     [
         (Thresholds(None, None, RATE, cuts=False), None, "no calibration"),
         (Thresholds(None, 0.5, None, cuts=True), None, "min_probability needs a calibration"),
-        (Thresholds(None, None, 0.01, cuts=True), CALIBRATION, "it has 0.001"),
+        (Thresholds(None, None, 0.01, cuts=True), CALIBRATION, "ask for one of 0.001, or"),
         (
             Thresholds(None, None, RATE, cuts=True),
             Calibration({"shared": CalibrationTable((-1.0, 1.0), (0.0, 1.0))}),
-            "it has none",
+            "no rate has one",
         ),
     ],
 )
@@ -103,6 +103,33 @@ def test_without_a_calibration_nothing_is_decided_and_the_reason_is_told(
     told = judging.reason()
     assert told is not None
     assert reason in told
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "calibration", "expected"),
+    [
+        (Thresholds(None, None, RATE, cuts=True), CALIBRATION, True),
+        (Thresholds(None, None, RATE, cuts=False), CALIBRATION, False),
+        (Thresholds(None, None, 0.01, cuts=True), CALIBRATION, False),
+        (Thresholds(None, None, RATE, cuts=True), None, False),
+        (Thresholds(None, 0.5, None, cuts=True), CALIBRATION, True),
+        (Thresholds(None, 0.5, None, cuts=True), None, False),
+        (Thresholds(0.5, None, 0.01, cuts=True), CALIBRATION, True),
+    ],
+)
+def test_only_a_threshold_that_can_be_judged_leaves_results_out(
+    thresholds: Thresholds, calibration: Calibration | None, expected: bool
+) -> None:
+    assert judge(thresholds, calibration).leaves_out() is expected
+
+
+def test_the_rates_to_ask_for_are_those_of_every_pair() -> None:
+    rates = {0.0001: 0.8, RATE: 0.5}
+    tables = {"shared": CalibrationTable((-1.0, 1.0), (0.0, 1.0), rates)}
+    whole = Thresholds(None, None, 0.01, cuts=True)
+    assert judge(whole, Calibration(tables)).askable_rates() == [0.0001, RATE]
+    assert judge(whole, Calibration({**CALIBRATION.tables, **tables})).askable_rates() == [RATE]
+    assert judge(whole, None).askable_rates() == []
 
 
 def test_what_is_not_known_decides_nothing() -> None:

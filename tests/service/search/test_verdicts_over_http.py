@@ -73,7 +73,8 @@ def test_a_verdict_that_the_calibration_does_not_allow_is_null_and_says_why(
     assert answer["match"] is None
     assert len(ids(answer)) == 16
     assert {result["match"] for result in answer["results"]} == {None}
-    assert "it has 0.001" in answer["threshold"]["reason"]
+    assert answer["threshold"]["cuts"] is False
+    assert "ask for one of 0.001" in answer["threshold"]["reason"]
     bundle = make_tiny_bundle(tmp_path / "bundle", calibrated=False)
     with running_service(bundle.path, tmp_path / "gallery") as (uncalibrated, _):
         uncalibrated.post("/gallery", files=triplet(0), data={"id": "a"})

@@ -63,7 +63,7 @@ def test_the_commands_import_and_export(tmp_path: Path, bundle: Bundle) -> None:
     exported = gallery(*exporting)
     assert exported.returncode == 0, exported.stderr
     assert json.loads(exported.stdout.splitlines()[-1])["exported"] == 4
-    assert "thumbnails are not exported" in exported.stderr
+    assert "thumbnails and kept images are not in it" in exported.stderr
     assert gallery(*exporting).returncode == 1
 
     copy = tmp_path / "copy"

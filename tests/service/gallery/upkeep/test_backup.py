@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 
 from service.errors import GalleryDamaged, GalleryNotFound, GalleryUnwritable
 from service.gallery.files.segment_files import SegmentFolder
 from service.gallery.store.database import DATABASE_NAME
 from service.gallery.store.store import GalleryStore
 from service.gallery.upkeep.backup import MANIFEST_NAME, back_up, restore
+from service.gallery.upkeep.command import gallery as gallery_command
 from tests.service.gallery.builders import FEATURE_SIZE, FINGERPRINT, new_record
 from tests.service.gallery.index_builders import filled_store, publish_segments
 from tests.service.gallery.test_processes import start_adding
@@ -102,6 +104,60 @@ def test_a_backup_of_a_gallery_that_another_process_fills_is_one_moment(tmp_path
     assert {each for line in lines for each in line.split()} <= ids
     assert len(ids) % 2 == 0, "the process adds two records in a transaction"
     restored.close()
+
+
+def test_a_backup_names_what_is_damaged_in_the_gallery_and_is_kept(tmp_path: Path) -> None:
+    store = GalleryStore.open(tmp_path / "gallery", FINGERPRINT, FEATURE_SIZE)
+    record = new_record(1, id="crop", crops={Modality.RGB: b"kept image"})
+    store.add([record, *(new_record(seed, id=f"r{seed}") for seed in (2, 3, 4))])
+    store.add([new_record(5, id="shown", thumbnails={Modality.RGB: b"jpeg"})])
+    with store.database.writing() as connection:
+        ((features,),) = connection.execute("SELECT features FROM record WHERE id = 'r2'")
+        flipped = bytes([features[0] ^ 1]) + features[1:]
+        connection.execute("UPDATE record SET features = ? WHERE id = 'r2'", (flipped,))
+        connection.execute("UPDATE record SET camera = CAST(x'ff41' AS TEXT) WHERE id = 'r3'")
+        connection.execute("UPDATE picture SET jpeg = zeroblob(4)")
+        connection.execute("UPDATE crop SET image = zeroblob(4)")
+    store.close()
+    arguments = ["backup", str(tmp_path / "gallery"), str(tmp_path / "backup")]
+    told = CliRunner().invoke(gallery_command, arguments)
+    assert told.exit_code == 1
+    lines = told.stdout.splitlines()
+    assert [line.split(": ")[:2] for line in lines[:-1]] == [
+        ["record", "r2"],
+        ["record", "r3"],
+        ["thumbnail", "shown rgb"],
+        ["crop", "crop rgb"],
+    ]
+    assert "checksum" in lines[0]
+    assert "4 of them are damaged" in told.stderr
+    manifest = restore(tmp_path / "backup", tmp_path / "restored")
+    assert len(manifest.damaged) == 4
+    restored = GalleryStore.open(tmp_path / "restored", FINGERPRINT, FEATURE_SIZE)
+    assert np.array_equal(restored.get("r4").features, new_record(4).features)
+    restored.close()
+
+
+def test_a_backup_tells_damage_as_json(tmp_path: Path) -> None:
+    store = GalleryStore.open(tmp_path / "gallery", FINGERPRINT, FEATURE_SIZE)
+    store.add([new_record(1, id="r1")])
+    store.close()
+
+    def told(target: str) -> Result:
+        arguments = ["backup", str(tmp_path / "gallery"), str(tmp_path / target), "--json"]
+        return CliRunner().invoke(gallery_command, arguments)
+
+    sound = told("sound")
+    assert (sound.exit_code, json.loads(sound.stdout)["damaged"]) == (0, [])
+    store = GalleryStore.open_existing(tmp_path / "gallery")
+    with store.database.writing() as connection:
+        connection.execute("UPDATE record SET checksum = checksum + 1")
+    store.close()
+    damaged = told("damaged")
+    assert damaged.exit_code == 1
+    (finding,) = json.loads(damaged.stdout)["damaged"]
+    assert (finding["kind"], finding["subject"]) == ("record", "r1")
+    assert "checksum" in finding["problem"]
 
 
 @pytest.mark.parametrize("name", [DATABASE_NAME, MANIFEST_NAME])
