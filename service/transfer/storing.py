@@ -70,8 +70,14 @@ class Storing:
             lacking = [row for row in range(len(block)) if row not in there]
             stored = self._store.known_content(_hashes(block, lacking))
             foreign = stored - self._from_file(stored)
-            new = [row for row in lacking if block.content_hash[row] not in foreign]
-            known = [row for row in lacking if block.content_hash[row] in foreign]
+            first_same = _first_rows(block, same)
+            known = [
+                row
+                for row in lacking
+                if (content := block.content_hash[row]) in foreign
+                and first_same.get(content, row) >= row
+            ]
+            new = sorted({*lacking} - {*known})
             try:
                 if new:
                     self._store.add_block(block.rows(new), _hashes(block, new) - stored)
@@ -89,6 +95,11 @@ class Storing:
         wanted = np.array([hash(each) for each in listed], dtype=np.int64)
         found = np.isin(wanted, np.asarray(self._of_file, dtype=np.int64))
         return {each for each, is_found in zip(listed, found.tolist(), strict=True) if is_found}
+
+
+def _first_rows(block: RecordBlock, rows: Iterable[int]) -> dict[str | None, int]:
+    """The first of the rows (ascending) that has each content."""
+    return {block.content_hash[row]: row for row in sorted(rows, reverse=True)}
 
 
 def _hashes(block: RecordBlock, rows: Iterable[int]) -> set[str]:

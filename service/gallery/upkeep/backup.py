@@ -103,17 +103,17 @@ def read_backup(backup: Path) -> BackupManifest:
         manifest = BackupManifest(**json.loads(path.read_text(encoding="utf-8")))
         files = [(name, str(each["sha256"])) for name, each in manifest.files.items()]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise GalleryDamaged(f"{path} is damaged ({error}); take another backup.") from error
+        raise GalleryDamaged(f"{path} is damaged ({error}); use an older backup.") from error
     if manifest.format != FORMAT or [name for name, _ in files] != [DATABASE_NAME]:
         raise GalleryDamaged(
             f"{path} does not describe a backup that this vreid knows; restore it with the vreid "
-            "that made it, or take another backup."
+            "that made it, or use an older backup."
         )
     for name, wanted in files:
         if not (backup / name).is_file() or file_sha256(backup / name) != wanted:
             raise GalleryDamaged(
                 f"{backup / name} is not what was backed up (its SHA-256 is another, or it is "
-                "gone); nothing was restored. Take another backup."
+                "gone); nothing was restored. Use an older backup."
             )
     return manifest
 

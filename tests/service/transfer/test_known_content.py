@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from service.gallery.store.store import GalleryStore
@@ -61,6 +61,7 @@ def test_a_content_that_a_gallery_has_twice_is_exported_and_imported_twice(
     ended_after=st.integers(0, 8),
     batch_size=st.integers(1, 4),
 )
+@example(contents="xx", ended_after=1, batch_size=2)
 def test_an_import_that_was_ended_and_is_run_again_stores_what_a_whole_one_does(
     contents: str, ended_after: int, batch_size: int
 ) -> None:
