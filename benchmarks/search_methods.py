@@ -13,7 +13,7 @@ from benchmarks.search_data import NEIGHBOURS
 from service.gallery.columns.columns import NO_TIME
 from service.gallery.index.filling import BulkSealing
 from service.gallery.index.index import SearchIndex
-from service.gallery.index.planning import Query
+from service.gallery.query import Query
 from service.gallery.store.bulk_reading import RecordBatch
 from vreid.policy import ResolvedPolicy
 

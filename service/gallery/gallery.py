@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import InvalidSearch, UnknownRecord
+from service.errors import UnknownRecord
 from service.gallery.files.loading import load
 from service.gallery.files.mending import Mending
 from service.gallery.files.segment_files import SegmentFolder
@@ -22,9 +22,14 @@ from service.gallery.filters.filter import Filter
 from service.gallery.following import Follower
 from service.gallery.index.filling import fill
 from service.gallery.index.index import SearchIndex
-from service.gallery.index.planning import Query
-from service.gallery.index.ranking import Position
 from service.gallery.index.searching import Hit
+from service.gallery.query import (
+    Position,
+    check_page_size,
+    check_stretch,
+    checked_query,
+    unknown_cursor,
+)
 from service.gallery.record import Labels, NewRecord, Record
 from service.gallery.repeating import RepeatingThread
 from service.gallery.results import GalleryInfo, Match, Page
@@ -32,13 +37,10 @@ from service.gallery.store.generations import gallery_of
 from service.gallery.store.matching import delete_matches, stored_matches
 from service.gallery.store.store import GalleryStore, Selection
 from vreid.bundle import Bundle
-from vreid.modality import MODALITIES, Modality
+from vreid.modality import Modality
 from vreid.policy import Policy, resolve_policy
 
-__all__ = ["MAX_PAGE", "MAX_RESULTS", "Gallery", "GalleryInfo", "Match", "Page"]
-
-MAX_RESULTS = 10_000
-MAX_PAGE = 1_000
+__all__ = ["Gallery", "GalleryInfo", "Match", "Page"]
 
 _SEARCH_ATTEMPTS = 5
 
@@ -144,8 +146,7 @@ class Gallery:
         Records that are added meanwhile come on later pages; none appears twice. Raises
         `InvalidSearch` for a cursor that no page gave or a limit outside 1 to MAX_PAGE.
         """
-        if not 1 <= limit <= MAX_PAGE:
-            raise InvalidSearch(f"The limit {limit} is out of range; give 1 to {MAX_PAGE}.")
+        check_page_size(limit)
         sequences = self._index.sequences_after(_parse_cursor(cursor), limit + 1, filter)
         shown = sequences[:limit]
         found = self._store.by_sequence(shown)
@@ -214,14 +215,8 @@ class Gallery:
         Raises `InvalidSearch` for k outside 1 to MAX_RESULTS, a position deeper than that, or a
         query of another shape, and `vreid.errors.ScoringError` for an unknown policy.
         """
-        query = self._checked_query(query_features, query_mask)
-        if not 1 <= k <= MAX_RESULTS:
-            raise InvalidSearch(f"k is {k}; ask for 1 to {MAX_RESULTS} results.")
-        if after is not None and not 0 <= after.depth <= MAX_RESULTS:
-            raise InvalidSearch(
-                f"Results behind the first {after.depth} cannot be had; narrow the search by a "
-                f"filter, or ask for the first {MAX_RESULTS}."
-            )
+        query = checked_query(query_features, query_mask, self._store.facts.feature_size)
+        check_stretch(k, after)
         manifest = self._bundle.manifest
         resolved = resolve_policy(policy, manifest.auto_policy)
         hits: list[Hit] = []
@@ -351,21 +346,6 @@ class Gallery:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _checked_query(self, features: NDArray[np.floating], mask: NDArray[np.bool_]) -> Query:
-        size = self._store.facts.feature_size
-        expected = (len(MODALITIES), size)
-        given, present = np.asarray(features), np.asarray(mask, dtype=np.bool_)
-        if given.shape != expected or present.shape != expected[:1]:
-            raise InvalidSearch(
-                f"The query has features of shape {given.shape} and a mask of shape "
-                f"{present.shape}; "
-                f"this gallery needs {expected} and {expected[:1]}. Embed it with the gallery's "
-                "bundle."
-            )
-        if not present.any():
-            raise InvalidSearch("The query's mask names no modality; give at least one image.")
-        return Query(given, present)
-
     def _refresh_after_commit(self) -> None:
         # What is committed stays committed: an error here would make the caller do it again.
         try:
@@ -391,8 +371,5 @@ def _parse_cursor(cursor: str | None) -> int:
     if cursor is None:
         return 0
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
-        raise InvalidSearch(
-            f"The cursor {cursor[:40]!r} was not given by a page; leave it out to begin at the "
-            "start."
-        )
+        raise unknown_cursor(cursor)
     return int(cursor)

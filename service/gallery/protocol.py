@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.gallery.filters.filter import Filter
-from service.gallery.index.ranking import Position
+from service.gallery.query import Position
 from service.gallery.record import Labels, NewRecord, Record
 from service.gallery.store.deletion import Selection
 from vreid.modality import Modality

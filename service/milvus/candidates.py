@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from service.gallery.query import Query
 from service.gallery.store.rows import mask_bits
 from service.milvus.collection import CENTER, CONCATENATION, CollectionFacts
 from service.milvus.connection import KEY, MOST_ROWS, Connection
@@ -25,14 +26,6 @@ PER_RESULT = 4
 FEWEST = 200
 
 _MORE_FOR_A_PART = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Branch features (3, D) and mask (3,) of what is searched for."""
-
-    features: NDArray[np.floating]
-    mask: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

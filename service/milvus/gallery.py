@@ -13,16 +13,22 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import GalleryDamaged, InvalidSearch, UnknownRecord
+from service.errors import GalleryDamaged, UnknownRecord
 from service.gallery.address import MilvusAddress
 from service.gallery.filters.filter import Filter
-from service.gallery.gallery import MAX_PAGE, MAX_RESULTS, GalleryInfo, Match, Page
-from service.gallery.index.ranking import Position
+from service.gallery.query import (
+    Position,
+    check_page_size,
+    check_stretch,
+    checked_query,
+    unknown_cursor,
+)
 from service.gallery.record import Labels, NewRecord, Record
+from service.gallery.results import GalleryInfo, Match, Page
 from service.gallery.store import enrolment as store_enrolment
 from service.gallery.store.deletion import Selection
 from service.milvus import collection, enrolment
-from service.milvus.candidates import FEWEST, Query
+from service.milvus.candidates import FEWEST
 from service.milvus.collection import CollectionFacts
 from service.milvus.connection import KEY, MOST_ROWS, Connection, Row
 from service.milvus.expressions import (
@@ -42,7 +48,7 @@ from service.milvus.rows import (
     sequence_at,
 )
 from vreid.bundle import Bundle
-from vreid.modality import MODALITIES, Modality
+from vreid.modality import Modality
 from vreid.policy import Policy, resolve_policy
 from vreid.scoring import contributions
 
@@ -142,8 +148,7 @@ class MilvusGallery:
         on no page. Raises `InvalidSearch` for a cursor that no page gave or a limit outside 1 to
         MAX_PAGE.
         """
-        if not 1 <= limit <= MAX_PAGE:
-            raise InvalidSearch(f"The limit {limit} is out of range; give 1 to {MAX_PAGE}.")
+        check_page_size(limit)
         _check_cursor(cursor)
         rows: list[Row] = []
         for row in self._rows(expression_of(filter), filter, cursor or "", limit + 1):
@@ -213,14 +218,8 @@ class MilvusGallery:
         as_of: int | None = None,
     ) -> list[Match]:
         """As `GalleryProtocol.search`; the index of the collection decides what is overlooked."""
-        query = self._checked_query(query_features, query_mask)
-        if not 1 <= k <= MAX_RESULTS:
-            raise InvalidSearch(f"k is {k}; ask for 1 to {MAX_RESULTS} results.")
-        if after is not None and not 0 <= after.depth <= MAX_RESULTS:
-            raise InvalidSearch(
-                f"Results behind the first {after.depth} cannot be had; narrow the search by a "
-                f"filter, or ask for the first {MAX_RESULTS}."
-            )
+        query = checked_query(query_features, query_mask, self._facts.feature_size)
+        check_stretch(k, after)
         manifest = self._bundle.manifest
         resolved = resolve_policy(policy, manifest.auto_policy)
         search = Search(query, resolved, manifest.calibration, filter, after, as_of)
@@ -319,19 +318,6 @@ class MilvusGallery:
                     yield row
             after = str(rows[-1][KEY])
 
-    def _checked_query(self, features: NDArray[np.floating], mask: NDArray[np.bool_]) -> Query:
-        expected = (len(MODALITIES), self._facts.feature_size)
-        given, present = np.asarray(features), np.asarray(mask, dtype=np.bool_)
-        if given.shape != expected or present.shape != expected[:1]:
-            raise InvalidSearch(
-                f"The query has features of shape {given.shape} and a mask of shape "
-                f"{present.shape}; this gallery needs {expected} and {expected[:1]}. Embed it with "
-                "the gallery's bundle."
-            )
-        if not present.any():
-            raise InvalidSearch("The query's mask names no modality; give at least one image.")
-        return Query(given, present)
-
 
 def _match(rank: int, found: Scored, search: Search) -> Match:
     record = found.record
@@ -353,7 +339,4 @@ def _match(rank: int, found: Scored, search: Search) -> Match:
 
 def _check_cursor(cursor: str | None) -> None:
     if cursor is not None and (len(cursor) != 32 or set(cursor) - set("0123456789abcdef")):
-        raise InvalidSearch(
-            f"The cursor {cursor[:40]!r} was not given by a page; leave it out to begin at the "
-            "start."
-        )
+        raise unknown_cursor(cursor)

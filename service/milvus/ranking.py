@@ -14,9 +14,9 @@ from functools import partial
 import numpy as np
 
 from service.gallery.filters.filter import Filter
-from service.gallery.index.ranking import Position
+from service.gallery.query import Position, Query
 from service.gallery.record import Record
-from service.milvus.candidates import FEWEST, PER_RESULT, Query, candidates, groups
+from service.milvus.candidates import FEWEST, PER_RESULT, candidates, groups
 from service.milvus.collection import CollectionFacts
 from service.milvus.connection import KEY, MOST_ROWS, Connection, Row
 from service.milvus.expressions import both, expression_of

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import islice
 
-from service.gallery.gallery import MAX_RESULTS
-from service.gallery.index.ranking import Position
+from service.gallery.query import MAX_RESULTS, Position
 from service.search.grouping import FoundGroup, Grouping, Judged
 from service.search.input import ReRanking
 from service.search.pages import PageStart, digests_of, refuse_depth

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from service.gallery.gallery import Match
-from service.gallery.index.ranking import Position
+from service.gallery.query import Position
 from service.search.pages import identity_digest
 from service.search.reranking import Candidate
 

@@ -17,7 +17,7 @@ import struct
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from service.gallery.index.ranking import Position
+from service.gallery.query import Position
 from service.request_errors import FieldProblem, InvalidRequest
 
 _VERSION = 1

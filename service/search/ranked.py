@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from service.gallery.filters.filter import Filter
-from service.gallery.gallery import MAX_RESULTS, Match
-from service.gallery.index.ranking import Position
+from service.gallery.gallery import Match
 from service.gallery.protocol import GalleryProtocol
+from service.gallery.query import MAX_RESULTS, Position
 from service.query import Query
 from vreid.scoring import ResolvedPolicy
 

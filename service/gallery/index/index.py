@@ -33,11 +33,11 @@ from service.gallery.index.compaction import (
     written_anew,
 )
 from service.gallery.index.parts import IndexFacts, Part, without
-from service.gallery.index.planning import Query, eligible_rows
-from service.gallery.index.ranking import Position
+from service.gallery.index.planning import eligible_rows
 from service.gallery.index.sealed_segment import CODED_ROWS, SealedSegment
 from service.gallery.index.searching import Hit, Searcher
 from service.gallery.index.tail import Tail
+from service.gallery.query import Position, Query
 from service.gallery.store.bulk_reading import RecordBatch
 from service.gallery.store.feed import Change
 from vreid.calibration import Calibration

@@ -16,18 +16,11 @@ from service.gallery.filters.filter import Filter
 from service.gallery.index.parts import Part
 from service.gallery.index.sealed_segment import SealedSegment
 from service.gallery.index.segments import CENTERS, COMPLETE, Space
+from service.gallery.query import Query
 from service.gallery.store.rows import bits_mask, mask_bits
 from vreid.fusion import l2_normalise, masked_center
 from vreid.modality import MODALITIES
 from vreid.policy import ResolvedPolicy
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Branch features (3, D) and mask (3,) of what is searched for."""
-
-    features: NDArray[np.floating]
-    mask: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.gallery.index.candidates import Candidates
 from service.gallery.index.parts import Part
-from service.gallery.index.planning import Query
+from service.gallery.query import Position, Query
 from service.gallery.store.rows import masks_of
 from vreid.calibration import Calibration
 from vreid.policy import ResolvedPolicy
@@ -26,14 +25,6 @@ _BLOCK_VALUES = 1 << 19
 _EXPLAINED = 2
 
 ParallelScores = Callable[[Sequence[Callable[[], "Scored"]]], Iterable["Scored"]]
-
-
-class Position(NamedTuple):
-    """A place in a ranking: behind `depth` results, the last with this key and sequence number."""
-
-    depth: int
-    key: float
-    sequence: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from service.gallery.index.index import SearchIndex
 from service.gallery.index.parts import Part
-from service.gallery.index.planning import Query
 from service.gallery.index.ranking import features_of
+from service.gallery.query import Query
 from service.gallery.store.rows import masks_of
 from vreid.calibration import Calibration
 from vreid.policy import ResolvedPolicy

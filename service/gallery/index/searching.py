@@ -20,8 +20,9 @@ from service.gallery.index.candidates import (
     joined,
 )
 from service.gallery.index.parts import Part
-from service.gallery.index.planning import Eligible, Query, eligible_rows, groups
-from service.gallery.index.ranking import Position, Ranked, rank
+from service.gallery.index.planning import Eligible, eligible_rows, groups
+from service.gallery.index.ranking import Ranked, rank
+from service.gallery.query import Position, Query
 from vreid.calibration import Calibration
 from vreid.engines.processors import usable_processors
 from vreid.modality import Modality

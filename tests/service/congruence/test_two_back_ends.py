@@ -18,9 +18,9 @@ from service.errors import GalleryError
 from service.gallery.address import MilvusAddress
 from service.gallery.filters.filter import Filter
 from service.gallery.gallery import Gallery, Match
-from service.gallery.index.ranking import Position
 from service.gallery.opening import open_records
 from service.gallery.protocol import GalleryProtocol
+from service.gallery.query import Position
 from service.gallery.record import Labels, NewRecord, Record
 from service.gallery.store.deletion import Selection
 from service.milvus.collection import prepare

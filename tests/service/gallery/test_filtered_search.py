@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from service.gallery.filters.filter import Filter
 from service.gallery.index.index import SearchIndex
-from service.gallery.index.planning import Query
+from service.gallery.query import Query
 from service.gallery.record import AttributeValue, Record
 from tests.service.gallery.builders import (
     FEATURE_SIZE,

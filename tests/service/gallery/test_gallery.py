@@ -9,8 +9,8 @@ import pytest
 
 from service.errors import DuplicateRecord, GalleryClosed, InvalidSearch, UnknownRecord
 from service.gallery.filters.filter import Filter
-from service.gallery.gallery import MAX_RESULTS, Gallery
-from service.gallery.index.ranking import Position
+from service.gallery.gallery import Gallery
+from service.gallery.query import MAX_RESULTS, Position
 from service.gallery.store.store import GalleryStore
 from tests.bundles import make_tiny_bundle
 from tests.service.gallery.builders import FEATURE_SIZE, MASKS, new_record

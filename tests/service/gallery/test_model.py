@@ -24,7 +24,7 @@ from service.gallery.filters.filter import Filter
 from service.gallery.gallery import Gallery
 from service.gallery.index.filling import fill
 from service.gallery.index.index import SearchIndex
-from service.gallery.index.ranking import Position
+from service.gallery.query import Position
 from service.gallery.record import Labels, NewRecord
 from service.gallery.store.store import GalleryStore
 from tests.bundles import make_tiny_bundle

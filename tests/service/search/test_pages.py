@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.gallery.index.ranking import Position
+from service.gallery.query import Position
 from service.request_errors import InvalidRequest
 from service.search.pages import (
     PageStart,

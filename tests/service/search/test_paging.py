@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.gallery.gallery import MAX_RESULTS, Gallery
+from service.gallery.gallery import Gallery
 from service.gallery.index.index import SearchIndex
-from service.gallery.index.ranking import Position
+from service.gallery.query import MAX_RESULTS, Position
 from service.gallery.record import Record
 from service.gallery.store.store import GalleryStore
 from service.query import Query

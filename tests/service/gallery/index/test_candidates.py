@@ -8,8 +8,9 @@ from service.gallery.index.candidates import best_by_codes, best_of_tail, joined
 from service.gallery.index.codes import candidates_for
 from service.gallery.index.index import SearchIndex
 from service.gallery.index.parts import Part
-from service.gallery.index.planning import Eligible, Query, eligible_rows, groups
+from service.gallery.index.planning import Eligible, eligible_rows, groups
 from service.gallery.index.tail import Tail
+from service.gallery.query import Query
 from tests.service.gallery.builders import (
     FEATURE_SIZE,
     MASKS,

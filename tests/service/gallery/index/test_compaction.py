@@ -15,9 +15,9 @@ from service.gallery.index import index as index_module
 from service.gallery.index.compaction import Limits, Task, _similar, carried_out, choose
 from service.gallery.index.index import SearchIndex
 from service.gallery.index.parts import Part
-from service.gallery.index.planning import Query
 from service.gallery.index.sealed_segment import SealedSegment
 from service.gallery.index.tail import TailView
+from service.gallery.query import Query
 from service.gallery.record import Record
 from tests.service.gallery.builders import (
     FEATURE_SIZE,

@@ -10,8 +10,8 @@ from service.gallery.files.loading import load
 from service.gallery.files.segment_files import SegmentFolder
 from service.gallery.index.filling import BulkSealing, fill
 from service.gallery.index.index import SearchIndex
-from service.gallery.index.planning import Query
 from service.gallery.index.sealed_segment import SealedSegment
+from service.gallery.query import Query
 from service.gallery.store.store import GalleryStore
 from tests.service.gallery.builders import FEATURE_SIZE, random_features
 from tests.service.gallery.index_builders import filled_store, read_whole

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from service.gallery.filters.filter import Filter
 from service.gallery.index.index import SearchIndex
-from service.gallery.index.planning import Query
 from service.gallery.index.tail import TailView
+from service.gallery.query import Query
 from service.gallery.record import Record
 from service.gallery.store.store import Change
 from tests.service.gallery.builders import (
