@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import Final, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ LabelName = Literal["identity", "camera", "scene"]
 LABEL_NAMES: tuple[LabelName, ...] = ("identity", "camera", "scene")
 
 NO_LABEL = NO_TEXT
-NO_TIME = np.iinfo(np.int64).min
+NO_TIME: Final = int(np.iinfo(np.int64).min)
 
 _Value = TypeVar("_Value", bound=np.generic)
 
@@ -279,7 +279,7 @@ def features_checksum(record: Record) -> int:
 
 
 def _time(record: Record) -> int:
-    return int(NO_TIME) if record.captured_at is None else microseconds(record.captured_at)
+    return NO_TIME if record.captured_at is None else microseconds(record.captured_at)
 
 
 def _chosen(parts: Sequence[NDArray[_Value]], kept: Sequence[NDArray[np.bool_]]) -> NDArray[_Value]:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import GalleryDamaged
+from service.gallery.columns.columns import NO_TIME
 from service.gallery.files.feature_file import FeatureFile
 from service.gallery.files.segment_erasure import erase_rows
 from service.gallery.files.segment_files import FoundSegment, SegmentFolder
@@ -23,7 +24,6 @@ from service.gallery.files.segment_format import rows_name
 from service.gallery.files.segment_writer import StoredSegment
 from service.gallery.record import DamagedRecord
 from service.gallery.store.bulk_reading import (
-    NO_TIME,
     RecordBatch,
     read_columns,
     read_numbers,

@@ -13,18 +13,18 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.gallery.columns.columns import NO_TIME
 from service.gallery.files.feature_file import STORED
 from service.gallery.record import AttributeValue, DamagedRecord
 from service.gallery.store.rows import microseconds
 from service.gallery.store.store import GalleryStore
 from vreid.modality import MODALITIES
 
-NO_TIME: Final = int(np.iinfo(np.int64).min)
 BATCH_ROWS = 512
 _NUMBERS_AT_ONCE = 1 << 16
 # So few rows that a batch of columns is small, and so many that asking for it costs nothing.

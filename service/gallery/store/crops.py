@@ -1,16 +1,13 @@
-"""Images as they were sent, kept on request so that another model can embed them later.
-
-Each is stored once under its SHA-256, as thumbnails are, and goes with the last record of it.
-"""
+"""Images as they were sent, kept on request so that another model can embed them later."""
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from service.gallery.store.shared_images import hash_image
 from vreid.modality import MODALITIES, Modality
 
 KeepCrops: TypeAlias = Literal["none", "encoded"]
@@ -18,12 +15,6 @@ KeepCrops: TypeAlias = Literal["none", "encoded"]
 
 CropRow: TypeAlias = tuple[str, bytes, str | None, bytes]
 """Modality, SHA-256, the palette that was told, the encoded image."""
-
-# A crop is kept as long as a record or a quarantined record is of it.
-UNREFERENCED_CROP = (
-    "NOT EXISTS (SELECT 1 FROM record_crop AS r WHERE r.hash = crop.hash) "
-    "AND NOT EXISTS (SELECT 1 FROM quarantine_crop AS q WHERE q.hash = crop.hash)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +30,6 @@ class KeptCrops:
     damaged: tuple[Modality, ...] = ()
 
 
-def hash_crop(image: bytes) -> bytes:
-    """The name under which an image is stored."""
-    return hashlib.sha256(image).digest()
-
-
 def store_crops(
     connection: sqlite3.Connection,
     record_sequence: int,
@@ -51,7 +37,7 @@ def store_crops(
     tir_palette: str | None,
 ) -> None:
     """Store a record's images."""
-    named = [(modality, hash_crop(image), image) for modality, image in crops.items()]
+    named = [(modality, hash_image(image), image) for modality, image in crops.items()]
     connection.executemany(
         "INSERT OR IGNORE INTO crop (hash, image) VALUES (?, ?)",
         [(digest, image) for _, digest, image in named],
@@ -90,29 +76,6 @@ def kept_crops(rows: Iterable[CropRow]) -> KeptCrops:
         tuple(
             modality
             for modality in ordered
-            if hash_crop(found[modality][2]) != bytes(found[modality][0])
+            if hash_image(found[modality][2]) != bytes(found[modality][0])
         ),
     )
-
-
-def crop_hashes(connection: sqlite3.Connection, record_sequences: str) -> list[tuple[bytes]]:
-    """Hashes of the images of records, quarantined ones too; numbers as a JSON list."""
-    return connection.execute(
-        "SELECT hash FROM record_crop "
-        "WHERE record_sequence IN (SELECT value FROM json_each(:of)) "
-        "UNION SELECT hash FROM quarantine_crop "
-        "WHERE record_sequence IN (SELECT value FROM json_each(:of))",
-        {"of": record_sequences},
-    ).fetchall()
-
-
-def remove_unreferenced_crops(
-    connection: sqlite3.Connection, hashes: Iterable[tuple[bytes]] | None = None
-) -> int:
-    """Remove images that no record is of, out of those hashes or of all; return how many."""
-    if hashes is None:
-        return connection.execute(f"DELETE FROM crop WHERE {UNREFERENCED_CROP}").rowcount
-    removed = connection.executemany(
-        f"DELETE FROM crop WHERE hash = ? AND {UNREFERENCED_CROP}", list(hashes)
-    )
-    return max(0, removed.rowcount)

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from service.gallery.store.crops import crop_hashes, remove_unreferenced_crops
 from service.gallery.store.database import Database
 from service.gallery.store.feed import note_deletions
-from service.gallery.store.pictures import hashes_shown, remove_unreferenced
 from service.gallery.store.rows import microseconds
+from service.gallery.store.shared_images import CROPS, THUMBNAILS
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +125,7 @@ def _delete(
 def remove_records(connection: sqlite3.Connection, record_sequences: Sequence[int]) -> None:
     """Remove records, quarantined ones too, and images only they had; the feed does not tell."""
     sequences = json.dumps(list(record_sequences))
-    pictures = hashes_shown(connection, sequences)
-    crops = crop_hashes(connection, sequences)
+    owned = [(images, images.hashes_of(connection, sequences)) for images in (THUMBNAILS, CROPS)]
     for table, column in (
         ("record", "sequence"),
         ("quarantine", "sequence"),
@@ -137,8 +135,8 @@ def remove_records(connection: sqlite3.Connection, record_sequences: Sequence[in
         connection.execute(
             f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))", (sequences,)
         )
-    remove_unreferenced(connection, pictures)
-    remove_unreferenced_crops(connection, crops)
+    for images, hashes in owned:
+        images.remove_unreferenced(connection, hashes)
 
 
 def _found(

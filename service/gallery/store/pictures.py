@@ -1,30 +1,19 @@
-"""Thumbnails, each stored once under its SHA-256 however many records show it."""
+"""Thumbnails of records."""
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
+from service.gallery.store.shared_images import hash_image
 from vreid.modality import Modality
-
-# A picture is kept as long as a record or a quarantined record shows it.
-UNREFERENCED = (
-    "NOT EXISTS (SELECT 1 FROM record_picture AS r WHERE r.hash = picture.hash) "
-    "AND NOT EXISTS (SELECT 1 FROM quarantine_picture AS q WHERE q.hash = picture.hash)"
-)
-
-
-def hash_picture(jpeg: bytes) -> bytes:
-    """The name under which a picture is stored."""
-    return hashlib.sha256(jpeg).digest()
 
 
 def store_pictures(
     connection: sqlite3.Connection, record_sequence: int, thumbnails: Mapping[Modality, bytes]
 ) -> None:
     """Store a record's thumbnails."""
-    named = [(str(modality), hash_picture(jpeg), jpeg) for modality, jpeg in thumbnails.items()]
+    named = [(str(modality), hash_image(jpeg), jpeg) for modality, jpeg in thumbnails.items()]
     connection.executemany(
         "INSERT OR IGNORE INTO picture (hash, jpeg) VALUES (?, ?)",
         [(digest, jpeg) for _, digest, jpeg in named],
@@ -46,26 +35,3 @@ def read_picture(
         (str(modality), record_id),
     ).fetchone()
     return None if row is None else (None if row[0] is None else bytes(row[0]),)
-
-
-def hashes_shown(connection: sqlite3.Connection, record_sequences: str) -> list[tuple[bytes]]:
-    """Hashes of the pictures that records show, now or in quarantine; numbers as a JSON list."""
-    return connection.execute(
-        "SELECT hash FROM record_picture "
-        "WHERE record_sequence IN (SELECT value FROM json_each(:of)) "
-        "UNION SELECT hash FROM quarantine_picture "
-        "WHERE record_sequence IN (SELECT value FROM json_each(:of))",
-        {"of": record_sequences},
-    ).fetchall()
-
-
-def remove_unreferenced(
-    connection: sqlite3.Connection, hashes: Iterable[tuple[bytes]] | None = None
-) -> int:
-    """Remove pictures that nothing shows, out of those hashes or of all; return how many."""
-    if hashes is None:
-        return connection.execute(f"DELETE FROM picture WHERE {UNREFERENCED}").rowcount
-    removed = connection.executemany(
-        f"DELETE FROM picture WHERE hash = ? AND {UNREFERENCED}", list(hashes)
-    )
-    return max(0, removed.rowcount)

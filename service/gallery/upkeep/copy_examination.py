@@ -10,9 +10,8 @@ from typing import Any, Literal
 
 from service.errors import GalleryDamaged
 from service.gallery.record import DamagedRecord, Record
-from service.gallery.store.crops import hash_crop
-from service.gallery.store.pictures import hash_picture
 from service.gallery.store.rows import RECORD_COLUMNS, decode_record
+from service.gallery.store.shared_images import hash_image
 from service.gallery.upkeep.record_examination import problem_of
 
 _RECORDS = f"SELECT {', '.join(RECORD_COLUMNS)} FROM record ORDER BY sequence"
@@ -50,11 +49,11 @@ def find_damage(copy: sqlite3.Connection, feature_size: int, original: Path) -> 
         if problem is not None:
             yield Damage("record", row[1], problem)
     for digest, jpeg in copy.execute(_PICTURES):
-        if hash_picture(jpeg) != digest:
+        if hash_image(jpeg) != digest:
             for record_id, modality in copy.execute(_SHOWN, (digest,)):
                 yield Damage("thumbnail", f"{record_id} {modality}", _OTHER_BYTES)
     for digest, image in copy.execute(_CROPS):
-        if hash_crop(image) != digest:
+        if hash_image(image) != digest:
             for record_id, modality in copy.execute(_KEPT, (digest,)):
                 yield Damage("crop", f"{record_id} {modality}", _OTHER_BYTES)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from service.gallery.store.crops import UNREFERENCED_CROP, hash_crop, remove_unreferenced_crops
 from service.gallery.store.quarantine import quarantine_crop
+from service.gallery.store.shared_images import CROPS, hash_image
 from service.gallery.store.store import GalleryStore
 from vreid.modality import Modality
 
@@ -35,7 +35,7 @@ def examine_crops(store: GalleryStore, *, repair: bool = False) -> Iterator[Crop
             break
         last = rows[-1][0]
         for _, digest, image in rows:
-            if hash_crop(image) != digest:
+            if hash_image(image) != digest:
                 yield from _damaged(store, digest, repair)
     yield from _of_no_record(store, repair)
 
@@ -59,12 +59,10 @@ def _damaged(store: GalleryStore, digest: bytes, repair: bool) -> Iterator[CropP
 
 def _of_no_record(store: GalleryStore, repair: bool) -> Iterator[CropProblem]:
     with store.database.reading() as connection:
-        (count,) = connection.execute(
-            f"SELECT count(*) FROM crop WHERE {UNREFERENCED_CROP}"
-        ).fetchone()
+        count = CROPS.count_unreferenced(connection)
     if not count:
         return
     if repair:
         with store.database.writing() as connection:
-            remove_unreferenced_crops(connection)
+            CROPS.remove_unreferenced(connection)
     yield CropProblem(f"{count} kept images", "no record has them", "removed" if repair else None)

@@ -14,8 +14,8 @@ from typing import Literal, TypeAlias
 
 from service.errors import GalleryDamaged, GalleryError
 from service.gallery.store.generations import gallery_of, leftovers
-from service.gallery.store.pictures import UNREFERENCED, hash_picture, remove_unreferenced
 from service.gallery.store.quarantine import quarantine_picture, quarantine_record
+from service.gallery.store.shared_images import THUMBNAILS, hash_image
 from service.gallery.store.store import GalleryStore
 from service.gallery.upkeep.crop_examination import examine_crops
 from service.gallery.upkeep.index_examination import examine_index
@@ -133,7 +133,7 @@ def _pictures(store: GalleryStore, repair: bool) -> Iterator[Finding]:
             return
         last = rows[-1][0]
         for _, digest, jpeg in rows:
-            if hash_picture(jpeg) != digest:
+            if hash_image(jpeg) != digest:
                 yield from _damaged_picture(store, digest, repair)
 
 
@@ -156,14 +156,12 @@ def _damaged_picture(store: GalleryStore, digest: bytes, repair: bool) -> Iterat
 
 def _orphans(store: GalleryStore, repair: bool) -> Iterator[Finding]:
     with store.database.reading() as connection:
-        (count,) = connection.execute(
-            f"SELECT count(*) FROM picture WHERE {UNREFERENCED}"
-        ).fetchone()
+        count = THUMBNAILS.count_unreferenced(connection)
     if not count:
         return
     if repair:
         with store.database.writing() as connection:
-            remove_unreferenced(connection)
+            THUMBNAILS.remove_unreferenced(connection)
     yield Finding(
         "orphan", f"{count} pictures", "no record shows them", "removed" if repair else None
     )

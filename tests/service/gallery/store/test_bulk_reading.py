@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from service.gallery.columns.columns import NO_TIME
 from service.gallery.record import DamagedRecord, Record
-from service.gallery.store.bulk_reading import NO_TIME, read_columns, read_numbers, read_records
+from service.gallery.store.bulk_reading import read_columns, read_numbers, read_records
 from service.gallery.store.rows import mask_bits, microseconds
 from service.gallery.store.store import GalleryStore
 from tests.service.gallery.builders import MASKS, new_record
