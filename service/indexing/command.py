@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from service.exit_status import INTERRUPTED
+from service.exit_status import resumable
 from service.indexing.job import DEFAULT_BATCH_SIZE, IndexingSummary, index_source
 from service.indexing.sharding import Shard, parse_shard
 from service.indexing.source import remarks
@@ -110,7 +110,7 @@ def index(
     Samples that the gallery has already are skipped, so an interrupted run is resumed by running it
     again. The exit status is 0 only when nothing was rejected.
     """  # noqa: D301 - \b is click's mark for lines to keep
-    try:
+    with resumable():
         bundle = Bundle.load(bundle_directory)
         for remark in remarks(source):
             click.echo(remark, err=True)
@@ -126,12 +126,6 @@ def index(
             keep_crops=keep_crops,
             shard=shard,
         )
-    except KeyboardInterrupt:
-        click.echo(
-            "interrupted: finished batches are stored; run the same command again to go on",
-            err=True,
-        )
-        sys.exit(INTERRUPTED)
     _report(summary, as_json)
     if summary.rejected:
         sys.exit(1)

@@ -20,13 +20,13 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from service.errors import (
-    DuplicateRecord,
     GalleryError,
     GalleryLocked,
     InvalidRecord,
     UnknownRecord,
 )
 from service.gallery.record import Labels, NewRecord, check_id
+from service.gallery.store.enrolment import refuse_repeated
 from service.milvus.collection import CENTER, CONCATENATION
 from service.milvus.connection import KEY, Connection, Row
 from service.milvus.expressions import quoted
@@ -149,14 +149,7 @@ def _encoded(records: Sequence[NewRecord], numbers: Numbers) -> list[Row]:
 
 def _refuse_taken_ids(connection: Connection, records: Sequence[NewRecord]) -> None:
     ids = [record.id for record in records if record.id is not None]
-    seen = {str(row["id"]) for row in rows_with_id(connection, ids)}
-    taken = []
-    for each in ids:
-        if each in seen:
-            taken.append(each)
-        seen.add(each)
-    if taken:
-        raise DuplicateRecord(taken)
+    refuse_repeated(ids, [str(row["id"]) for row in rows_with_id(connection, ids)])
 
 
 def _refuse_crops(records: Sequence[NewRecord]) -> None:

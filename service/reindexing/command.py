@@ -13,7 +13,7 @@ from types import FrameType
 
 import click
 
-from service.exit_status import INTERRUPTED
+from service.exit_status import resumable
 from service.gallery.address import directory_of
 from service.reindexing.job import (
     DEFAULT_BATCH_SIZE,
@@ -133,20 +133,13 @@ def reindex_command(
     if bundle_directory is None and not rollback:
         raise click.UsageError("name the new bundle with --bundle")
     options = Options(sources, engine, batch_size, drop_missing, not no_swap, sample, rejects)
-    try:
-        with _interrupted_by_sigterm():
-            bundle = None if bundle_directory is None else Bundle.load(bundle_directory)
-            if rollback:
-                summary = roll_back(directory, bundle, options)
-            else:
-                assert bundle is not None
-                summary = reindex(directory, bundle, options)
-    except KeyboardInterrupt:
-        click.echo(
-            "interrupted: finished batches are stored; run the same command again to go on",
-            err=True,
-        )
-        sys.exit(INTERRUPTED)
+    with resumable(), _interrupted_by_sigterm():
+        bundle = None if bundle_directory is None else Bundle.load(bundle_directory)
+        if rollback:
+            summary = roll_back(directory, bundle, options)
+        else:
+            assert bundle is not None
+            summary = reindex(directory, bundle, options)
     for line in _sentences(summary, drop_missing=drop_missing, rollback=rollback):
         click.echo(line, err=as_json)
     if as_json:

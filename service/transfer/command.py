@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from service.exit_status import INTERRUPTED
+from service.exit_status import resumable
 from service.gallery.filters.filter import Filter
 from service.gallery.filters.filter_option import FilterOption
 from service.gallery.upkeep.opened import opened
@@ -83,7 +83,7 @@ def import_command(
     has; a row whose id another record has is rejected. Rows count from 0. The exit status is 0
     only when nothing was rejected.
     """  # noqa: D301 - \b is click's mark for lines to keep
-    try:
+    with resumable():
         bundle = Bundle.load(bundle_directory)
         summary = import_records(
             file,
@@ -95,12 +95,6 @@ def import_command(
             rejects=rejects,
             warn=lambda sentence: click.echo(f"warning: {sentence}", err=True),
         )
-    except KeyboardInterrupt:
-        click.echo(
-            "interrupted: finished batches are stored; run the same command again to go on",
-            err=True,
-        )
-        sys.exit(INTERRUPTED)
     _report(summary, as_json)
     if summary.rejected:
         sys.exit(1)

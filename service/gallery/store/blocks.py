@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import DuplicateRecord
-from service.gallery.store.enrolment import known_content
+from service.gallery.store.enrolment import known_content, refuse_taken_ids
 from service.gallery.store.feed import last_sequence
 from service.gallery.store.rows import RECORD_COLUMNS, microseconds
 from vreid.modality import MODALITIES
@@ -123,11 +123,9 @@ def store_block(
     Raises `DuplicateRecord` with every id that is taken or repeated, or else with those of the
     records whose content hash is one of `new_content` and is stored already.
     """
-    taken = _taken_ids(connection, block.id) or _ids_of_known_content(
-        connection, block, new_content
-    )
-    if taken:
-        raise DuplicateRecord(taken)
+    refuse_taken_ids(connection, block.id)
+    if stored := _ids_of_known_content(connection, block, new_content):
+        raise DuplicateRecord(stored)
     first = last_sequence(connection) + 1
     moment = microseconds(now)
     connection.executemany(
@@ -196,22 +194,6 @@ def compare_block(
         )
         (same if is_same else other).append(number)
     return same, other
-
-
-def _taken_ids(connection: sqlite3.Connection, ids: Sequence[str]) -> list[str]:
-    rows = connection.execute(
-        "SELECT id FROM record WHERE id IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(ids)),),
-    )
-    seen = {row[0] for row in rows}
-    if not seen and len(set(ids)) == len(ids):
-        return []
-    taken = []
-    for record_id in ids:
-        if record_id in seen:
-            taken.append(record_id)
-        seen.add(record_id)
-    return taken
 
 
 def _ids_of_known_content(

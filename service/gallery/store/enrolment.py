@@ -30,7 +30,7 @@ def store_records(
     """Store records and return them. Raises `DuplicateRecord` with every id that is taken."""
     if skip_known_content:
         records = _without_known_content(connection, records)
-    _refuse_taken_ids(connection, records)
+    refuse_taken_ids(connection, [each.id for each in records if each.id is not None])
     first = last_sequence(connection) + 1
     stored = [_with_sequence(new, sequence, now) for sequence, new in enumerate(records, first)]
     connection.executemany(_INSERT_RECORD, [encode_record(record) for record in stored])
@@ -145,12 +145,17 @@ def _without_known_content(
     return kept
 
 
-def _refuse_taken_ids(connection: sqlite3.Connection, records: Iterable[NewRecord]) -> None:
-    ids = [record.id for record in records if record.id is not None]
+def refuse_taken_ids(connection: sqlite3.Connection, ids: Sequence[str]) -> None:
+    """Raise `DuplicateRecord` with every id that a record has or that comes a second time."""
     rows = connection.execute(
-        "SELECT id FROM record WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(ids),)
+        "SELECT id FROM record WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(ids)),),
     ).fetchall()
-    taken = {row[0] for row in rows}
+    refuse_repeated(ids, [row[0] for row in rows])
+
+
+def refuse_repeated(ids: Iterable[str], taken: Iterable[str]) -> None:
+    """Raise `DuplicateRecord` with every id that is taken or comes a second time."""
     repeated, seen = [], set(taken)
     for record_id in ids:
         if record_id in seen:
