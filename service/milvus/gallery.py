@@ -48,9 +48,9 @@ from service.milvus.rows import (
     sequence_at,
 )
 from vreid.bundle import Bundle
+from vreid.contributions import contributions
 from vreid.modality import Modality
 from vreid.policy import Policy, resolve_policy
-from vreid.scoring import contributions
 
 DEFAULT_TIMEOUT = 10.0
 

@@ -15,7 +15,8 @@ from service.requests import read_compare
 from service.routes.dependencies import RunningService
 from service.running import Running
 from vreid.calibration import Calibration
-from vreid.scoring import contributions, representation_key, resolve_policy, score
+from vreid.contributions import contributions
+from vreid.scoring import representation_key, resolve_policy, score
 
 router = APIRouter(tags=["search"])
 

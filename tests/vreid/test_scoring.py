@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vreid.calibration import Calibration, CalibrationTable
+from vreid.contributions import contribution_table, contributions, contributions_of_row
 from vreid.embedding import round_to_stored
 from vreid.errors import ScoringError
 from vreid.modality import MODALITIES, Modality
@@ -18,9 +19,6 @@ from vreid.scoring import (
     NOT_SCORED,
     POLICIES,
     RESOLVED_POLICIES,
-    contribution_table,
-    contributions,
-    contributions_of_row,
     representation_key,
     resolve_policy,
     score,

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from training.embedded import EmbeddedDataset
 from training.evaluation.pair_labels import pair_labels
 from vreid.calibration import Calibration
+from vreid.contributions import contributions
 from vreid.errors import MetricError
 from vreid.metrics import Ranking, evaluate_ranking
-from vreid.scoring import Scores, contributions, score
+from vreid.scoring import Scores, score
 
 
 @dataclass(frozen=True)

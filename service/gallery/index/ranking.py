@@ -14,8 +14,9 @@ from service.gallery.index.parts import Part
 from service.gallery.query import Position, Query
 from service.gallery.store.rows import masks_of
 from vreid.calibration import Calibration
+from vreid.contributions import contribution_table, score_with_contributions
 from vreid.policy import ResolvedPolicy
-from vreid.scoring import contribution_table, score, score_with_contributions
+from vreid.scoring import score
 
 # Scoring works in float64: blocks of this many values stay in the processor's cache. Measured for
 # 600 complete rows of 2048 values: 7 ms in blocks of 2**19 to 2**20, 9 ms in one piece.
@@ -45,7 +46,7 @@ class Scored:
 class Ranked:
     """Rows (K,) of parts (K,), best first, with what they are ranked by.
 
-    `contributions` (K, 3) is a `vreid.scoring.contribution_table`.
+    `contributions` (K, 3) is a `vreid.contributions.contribution_table`.
     """
 
     parts: NDArray[np.int64]

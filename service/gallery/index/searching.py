@@ -24,10 +24,10 @@ from service.gallery.index.planning import Eligible, eligible_rows, groups
 from service.gallery.index.ranking import Ranked, rank
 from service.gallery.query import Position, Query
 from vreid.calibration import Calibration
+from vreid.contributions import contributions_of_row
 from vreid.engines.processors import usable_processors
 from vreid.modality import Modality
 from vreid.policy import ResolvedPolicy
-from vreid.scoring import contributions_of_row
 
 _Result = TypeVar("_Result")
 

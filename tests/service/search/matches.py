@@ -6,8 +6,9 @@ from numpy.typing import NDArray
 from service.gallery.gallery import Match
 from tests.service.gallery.builders import new_record, random_features, stored_record
 from vreid.calibration import Calibration, CalibrationTable
+from vreid.contributions import contributions
 from vreid.policy import ResolvedPolicy
-from vreid.scoring import contributions, score
+from vreid.scoring import score
 
 RATE = 0.001
 

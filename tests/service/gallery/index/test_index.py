@@ -24,8 +24,9 @@ from tests.service.gallery.builders import (
     stored_record,
 )
 from vreid.calibration import Calibration, CalibrationTable
+from vreid.contributions import contributions
 from vreid.policy import RESOLVED_POLICIES, ResolvedPolicy
-from vreid.scoring import contributions, score
+from vreid.scoring import score
 
 CALIBRATION = Calibration(
     {
