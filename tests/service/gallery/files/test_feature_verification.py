@@ -12,18 +12,10 @@ from service.gallery.files.segment_erasure import erase_rows
 from service.gallery.files.segment_files import SegmentFolder
 from service.gallery.store.store import GalleryStore
 from tests.service.gallery.index_builders import (
-    filled_store,
     open_store,
     publish_segments,
     segment_paths,
 )
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[GalleryStore]:
-    opened = filled_store(tmp_path)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

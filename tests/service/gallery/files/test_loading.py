@@ -36,13 +36,6 @@ def store(tmp_path: Path) -> Iterator[GalleryStore]:
     opened.close()
 
 
-@pytest.fixture
-def folder(store: GalleryStore) -> Iterator[SegmentFolder]:
-    opened = SegmentFolder(store)
-    yield opened
-    opened.close()
-
-
 def found_records(loaded: LoadedGallery) -> dict[int, tuple[bytes, str | None]]:
     """Features and identity of all live rows by number; fails when two parts overlap."""
     found: dict[int, tuple[bytes, str | None]] = {}

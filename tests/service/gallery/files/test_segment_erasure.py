@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,27 +26,12 @@ from tests.service.gallery.builders import new_record
 from tests.service.gallery.index_builders import (
     arrays_of,
     bytes_of,
-    filled_store,
     open_store,
     publish_segments,
     read_whole,
     segment_paths,
     write_segment,
 )
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[GalleryStore]:
-    opened = filled_store(tmp_path)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def folder(store: GalleryStore) -> Iterator[SegmentFolder]:
-    opened = SegmentFolder(store)
-    yield opened
-    opened.close()
 
 
 def traces_of(store: GalleryStore, sequences: Sequence[int], first: int, last: int) -> list[bytes]:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,26 +15,11 @@ from service.gallery.store.store import GalleryStore
 from tests.service.gallery.builders import FEATURE_SIZE
 from tests.service.gallery.index_builders import (
     arrays_of,
-    filled_store,
     publish_segments,
     read_whole,
     segment_paths,
     write_segment,
 )
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[GalleryStore]:
-    opened = filled_store(tmp_path)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def folder(store: GalleryStore) -> Iterator[SegmentFolder]:
-    opened = SegmentFolder(store)
-    yield opened
-    opened.close()
 
 
 def test_published_segments_are_loaded_as_they_were_written(
