@@ -1,0 +1,171 @@
+"""Writes `vreid.json`, the Grafana dashboard, from the table of panels below.
+
+usage: python -m deploy.grafana.dashboard
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FILE = Path(__file__).with_name("vreid.json")
+
+_COLUMNS = 3
+_WIDTH, _HEIGHT = 24 // _COLUMNS, 8
+_SOURCE = {"type": "prometheus", "uid": "${source}"}
+_CHOSEN = 'job="vreid", instance=~"$instance"'
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One drawing: a title, what it tells, its unit, and queries with their legends."""
+
+    title: str
+    description: str
+    unit: str
+    queries: tuple[tuple[str, str], ...]
+
+
+def _rate(metric: str, by: str, more: str = "") -> str:
+    return f"sum by ({by}) (rate({metric}{{{_CHOSEN}{more}}}[$__rate_interval]))"
+
+
+def _quantile(quantile: float, metric: str, by: str, more: str = "") -> str:
+    return f"histogram_quantile({quantile}, {_rate(metric + '_bucket', f'{by}, le', more)})"
+
+
+PANELS = (
+    Panel(
+        "Requests",
+        "Answered requests by route",
+        "reqps",
+        ((_rate("vreid_requests_total", "route"), "{{route}}"),),
+    ),
+    Panel(
+        "Refused and failed",
+        "429: more arrives than is computed in time; 5xx: a part is gone or failed",
+        "reqps",
+        (
+            (_rate("vreid_requests_total", "status", ', status=~"429|5.."'), "{{status}}"),
+            (_rate("vreid_refused_total", "reason"), "refused: {{reason}}"),
+            (_rate("vreid_dropped_total", "reason"), "dropped: {{reason}}"),
+        ),
+    ),
+    Panel(
+        "Duration of searches",
+        "From a request's head to the end of its answer",
+        "s",
+        tuple(
+            (
+                _quantile(quantile, "vreid_request_seconds", "route", ', route=~"/search|/embed"'),
+                f"{{{{route}}}} p{quantile * 100:g}",
+            )
+            for quantile in (0.5, 0.99)
+        ),
+    ),
+    Panel(
+        "Stages",
+        "Mean seconds of a request in each stage: where the time goes",
+        "s",
+        (
+            (
+                f"{_rate('vreid_stage_seconds_sum', 'stage')} / "
+                f"{_rate('vreid_stage_seconds_count', 'stage')}",
+                "{{stage}}",
+            ),
+        ),
+    ),
+    Panel(
+        "Waiting for a lane",
+        "Seconds that images waited, by urgency",
+        "s",
+        ((_quantile(0.99, "vreid_queue_seconds", "urgency"), "{{urgency}} p99"),),
+    ),
+    Panel(
+        "Images that wait",
+        "By branch",
+        "short",
+        ((f"sum by (branch) (vreid_queued_images{{{_CHOSEN}}})", "{{branch}}"),),
+    ),
+    Panel(
+        "Inference",
+        "Seconds of one run of a branch",
+        "s",
+        ((_quantile(0.5, "vreid_inference_seconds", "branch"), "{{branch}} p50"),),
+    ),
+    Panel(
+        "Images in a run",
+        "Mean by branch; more than one means that requests share runs",
+        "short",
+        (
+            (
+                f"{_rate('vreid_batch_images_sum', 'branch')} / "
+                f"{_rate('vreid_batch_images_count', 'branch')}",
+                "{{branch}}",
+            ),
+        ),
+    ),
+    Panel(
+        "Modalities",
+        "Images computed by branch: a camera that fell silent shows here",
+        "short",
+        ((_rate("vreid_batch_images_sum", "branch"), "{{branch}}"),),
+    ),
+)
+
+
+def dashboard() -> dict[str, Any]:
+    """Return the dashboard as Grafana reads it."""
+    return {
+        "title": "vreid",
+        "uid": "vreid",
+        "tags": ["vreid"],
+        "schemaVersion": 39,
+        "refresh": "30s",
+        "time": {"from": "now-6h", "to": "now"},
+        "templating": {
+            "list": [
+                {"name": "source", "type": "datasource", "query": "prometheus", "label": "Source"},
+                {
+                    "name": "instance",
+                    "type": "query",
+                    "label": "Instance",
+                    "datasource": _SOURCE,
+                    "query": 'label_values(up{job="vreid"}, instance)',
+                    "includeAll": True,
+                    "multi": True,
+                    "current": {"text": "All", "value": "$__all"},
+                    "refresh": 2,
+                },
+            ]
+        },
+        "panels": [_drawn(number, panel) for number, panel in enumerate(PANELS)],
+    }
+
+
+def _drawn(number: int, panel: Panel) -> dict[str, Any]:
+    row, column = divmod(number, _COLUMNS)
+    return {
+        "id": number + 1,
+        "type": "timeseries",
+        "title": panel.title,
+        "description": panel.description,
+        "datasource": _SOURCE,
+        "gridPos": {"x": column * _WIDTH, "y": row * _HEIGHT, "w": _WIDTH, "h": _HEIGHT},
+        "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0}, "overrides": []},
+        "targets": [
+            {"refId": chr(ord("A") + place), "expr": query, "legendFormat": legend}
+            for place, (query, legend) in enumerate(panel.queries)
+        ],
+    }
+
+
+def text() -> str:
+    """Return the file's content."""
+    return json.dumps(dashboard(), indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(text())
