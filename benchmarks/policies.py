@@ -33,7 +33,7 @@ from training.evaluation.missing_ratio import missing_ratio_curves
 from training.evaluation.ranking import evaluate_subsets
 from training.torch_engine import TorchEngine
 from vreid.bundle import Bundle
-from vreid.engines import BranchEngine, open_engine
+from vreid.engines import BranchRunner, open_engine
 from vreid.modality import MODALITIES
 from vreid.preprocessing import Preprocessing
 
@@ -47,7 +47,7 @@ class Model:
     """What embeds, and the gains that its features already have."""
 
     name: str
-    engine: BranchEngine
+    engine: BranchRunner
     preprocessing: Preprocessing
     feature_size: int
     gains: Gains
@@ -66,7 +66,7 @@ def open_model(bundle: Path, checkpoint: Path | None) -> Model:
     if checkpoint is not None:
         network, config = load_ccnet(checkpoint)
         preprocessing = config.preprocessing.build()
-        engine = TorchEngine(network)
+        engine = TorchEngine(network, preprocessing)
         return Model(config.name, engine, preprocessing, network.feature_size, NEUTRAL)
     opened = Bundle.load(bundle)
     manifest = opened.manifest

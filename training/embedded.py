@@ -14,7 +14,7 @@ from tqdm import tqdm
 from training.data import Dataset, labels_of
 from training.joint_features import JointEngine, embed_jointly, is_joint, select
 from vreid.embedding import branch_inputs, embed
-from vreid.engines import BranchEngine
+from vreid.engines import BranchRunner
 from vreid.image_source import Tile
 from vreid.metrics import Junk, Labels
 from vreid.modality import MODALITIES, Modality
@@ -114,7 +114,7 @@ class EmbeddedDataset:
 def embed_dataset(
     dataset: Dataset,
     preprocessing: Preprocessing,
-    engine: BranchEngine,
+    engine: BranchRunner,
     feature_size: int,
     batch_size: int = 16,
     mirrored: bool = False,
@@ -226,11 +226,9 @@ def _distinct(samples: Sequence[Sample]) -> tuple[list[int], NDArray[np.int64]]:
     return first, place
 
 
-def _mirrored(
-    inputs: Mapping[Modality, NDArray[np.float32]],
-) -> dict[Modality, NDArray[np.float32]]:
-    """Branch inputs (3, H, W) with left and right exchanged."""
-    return {modality: np.ascontiguousarray(image[..., ::-1]) for modality, image in inputs.items()}
+def _mirrored(inputs: Mapping[Modality, NDArray[np.uint8]]) -> dict[Modality, NDArray[np.uint8]]:
+    """Branch pixels (H, W, 3) with left and right exchanged."""
+    return {modality: image[:, ::-1] for modality, image in inputs.items()}
 
 
 def _files(sample: Sample) -> StoredImages | None:

@@ -31,12 +31,12 @@ class JointEngine(Protocol):
         """Whether the network is one that computes modalities together."""
 
     def run_jointly(
-        self, images: NDArray[np.float32], mask: NDArray[np.bool_]
+        self, pixels: NDArray[np.uint8], mask: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
-        """Features (7, N, D) by subset of preprocessed samples.
+        """Features (7, N, D) of samples by subset.
 
         Args:
-            images: (N, 3, 3, H, W), axis 1 the modality.
+            pixels: (N, 3, H, W, 3), axis 1 the modality; those of missing ones count for nothing.
             mask: (N, 3).
         """
 
@@ -52,12 +52,12 @@ def subset_masks() -> NDArray[np.bool_]:
 
 
 def embed_jointly(
-    samples: Sequence[Mapping[Modality, NDArray[np.float32]]], engine: JointEngine
+    samples: Sequence[Mapping[Modality, NDArray[np.uint8]]], engine: JointEngine
 ) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
-    """Features of preprocessed samples for every subset of their modalities.
+    """Features of samples for every subset of their modalities.
 
     Args:
-        samples: for each, the input (3, H, W) of each modality it has, at least one.
+        samples: for each, the branch pixels (H, W, 3) of each modality it has, at least one.
         engine: a joint network's.
 
     Returns:
@@ -73,11 +73,11 @@ def embed_jointly(
         if not sample:
             raise NoModality(f"sample {row} of the batch has no image; give at least one")
     shape = next(iter(samples[0].values())).shape
-    images = np.zeros((*mask.shape, *shape), dtype=np.float32)
+    pixels = np.zeros((*mask.shape, *shape), dtype=np.uint8)
     for row, sample in enumerate(samples):
         for modality, image in sample.items():
-            images[row, modality.index] = image
-    return round_to_stored(engine.run_jointly(images, mask)).astype(np.float16), mask
+            pixels[row, modality.index] = image
+    return round_to_stored(engine.run_jointly(pixels, mask)).astype(np.float16), mask
 
 
 def select(by_subset: NDArray[np.float16], mask: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -100,8 +100,9 @@ class Validation:
         # Making a model draws its first weights; the run's own draws must not notice.
         with torch.random.fork_rng(devices=[]):
             model, config = load_model(self.directory)
-        engine = TorchEngine(model.float(), str(self.processes.device))
-        embedded = embed_dataset(dataset, config.preprocessing.build(), engine, model.feature_size)
+        preprocessing = config.preprocessing.build()
+        engine = TorchEngine(model.float(), preprocessing, str(self.processes.device))
+        embedded = embed_dataset(dataset, preprocessing, engine, model.feature_size)
         measured = evaluate(embedded, "shared").figures
         return {"mAP": measured.map, "rank1": measured.rank1}
 

@@ -43,7 +43,7 @@ def contributions(
         np.atleast_2d(np.asarray(gallery_mask)),
         policy,
     )
-    return contributions_of_row(table[0])
+    return contributions_by_modality(table)[0]
 
 
 def contribution_table(
@@ -101,13 +101,19 @@ def _contributions(sides: Sides, codes: NDArray[np.int8]) -> NDArray[np.float64]
     return table
 
 
-def contributions_of_row(row: NDArray[np.float64]) -> dict[Modality, float]:
-    """One row (3,) of `contribution_table` by modality, without those that take no part."""
-    return {
-        modality: value
-        for modality, value in zip(MODALITIES, row.tolist(), strict=True)
-        if not math.isnan(value)
-    }
+def contributions_by_modality(table: NDArray[np.float64]) -> list[dict[Modality, float]]:
+    """Each row of a `contribution_table` (G, 3) by modality, without those that take no part."""
+    rows = table.tolist()
+    if not np.isnan(table).any():
+        return [dict(zip(MODALITIES, row, strict=True)) for row in rows]
+    return [
+        {
+            modality: value
+            for modality, value in zip(MODALITIES, row, strict=True)
+            if not math.isnan(value)
+        }
+        for row in rows
+    ]
 
 
 def score_with_contributions(

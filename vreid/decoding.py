@@ -11,6 +11,9 @@ JPEG, PNG, WebP, BMP and TIFF are read, told apart by content and not by name. W
 Transparent pixels are laid over mid grey (128): close to the mean that preprocessing subtracts, so
 that a cut-out background says next to nothing to the network. The EXIF orientation is applied. Of
 several frames or pages the first one counts.
+
+A JPEG that is much larger than what is wanted of it can be decoded at a half, a quarter or an
+eighth of its sides (`at_least`), which takes a fraction of the time and of the memory.
 """
 
 from collections.abc import Callable
@@ -35,6 +38,7 @@ from vreid.errors import (
     UnsupportedImage,
 )
 from vreid.image_header import tiff_sizes, webp_sizes
+from vreid.jpeg import decode_jpeg, jpeg_size
 
 BACKGROUND = 128
 """Grey level that transparent pixels are laid over."""
@@ -42,11 +46,22 @@ BACKGROUND = 128
 LARGEST_MAX_PIXELS = 89_000_000
 """Most that `max_pixels` may be: a little less than where Pillow begins to warn by itself."""
 
+_KEPT = 4
+"""How many times the wanted sides a picture keeps at least where it is made smaller in decoding.
+
+With 4, the lite bundle's features of enlarged photographs agree with those of every pixel to a
+cosine of 0.994 at worst and 0.999 in the middle, about as if the picture had been saved once more
+at quality 97. With 2 it is 0.990 and 0.997.
+"""
+
 _READABLE = "send JPEG, PNG, WebP, BMP or TIFF"
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 """Decoded pixels: uint8 (H, W, 3), uint8 (H, W) or uint16 (H, W)."""
 
 _ORIENTATION_TAG = 0x0112
+_TURNED = (5, 6, 7, 8)
+"""EXIF orientations that exchange height and width."""
+
 _PHOTOMETRIC_TAG = 0x0106
 _MEBIBYTE = 1 << 20
 
@@ -77,12 +92,19 @@ class ImageLimits:
 DEFAULT_LIMITS = ImageLimits()
 
 
-def decode_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Pixels:
+def decode_image(
+    data: bytes,
+    limits: ImageLimits = DEFAULT_LIMITS,
+    at_least: tuple[int, int] | None = None,
+) -> Pixels:
     """Decode an image file. Safe to call from several threads.
 
     Args:
         data: the file's bytes.
         limits: checked against the file's size and its header before pixels are decoded.
+        at_least: height and width that the picture will be resized to. A JPEG of eight times
+            these sides and more is decoded smaller, still at least four times as large in both.
+            None decodes every pixel.
 
     Returns:
         uint8 (H, W, 3) colour, uint8 (H, W) grey, or uint16 (H, W) radiometric grey.
@@ -98,8 +120,12 @@ def decode_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Pixels:
     try:
         for size in _DECLARED_SIZES.get(format_name, _no_sizes)(data):
             _check_size(size, limits)
+        kept = None if at_least is None else (_KEPT * at_least[0], _KEPT * at_least[1])
+        if format_name == "JPEG" and (ordinary := decode_jpeg(data, kept)) is not None:
+            return ordinary
         image = opener(BytesIO(data))
         _check_size(image.size, limits)
+        _draft(image, kept)
         image.load()
         pixels = _pixels(image, format_name)
     except (ImageError, MemoryError):
@@ -202,12 +228,25 @@ _OTHER_FORMATS = (
 )
 
 
-_DECLARED_SIZES = {"WebP": webp_sizes, "TIFF": tiff_sizes}
+def _jpeg_sizes(data: bytes) -> list[tuple[int, int]]:
+    size = jpeg_size(data)
+    return [] if size is None else [size]
 
 
 def _no_sizes(data: bytes) -> list[tuple[int, int]]:
     """For formats whose size Pillow tells before it allocates anything."""
     return []
+
+
+_DECLARED_SIZES = {"JPEG": _jpeg_sizes, "WebP": webp_sizes, "TIFF": tiff_sizes}
+
+
+def _draft(image: Image.Image, kept: tuple[int, int] | None) -> None:
+    """Have a JPEG decoded smaller, with at least these (height, width) when it stands upright."""
+    if kept is None or not isinstance(image, JpegImageFile):
+        return
+    height, width = reversed(kept) if _orientation(image) in _TURNED else kept
+    image.draft(None, (width, height))
 
 
 def _check_size(size: tuple[int, int], limits: ImageLimits) -> None:
@@ -238,8 +277,8 @@ def _pixels(image: Image.Image, format_name: str) -> Pixels:
     if image.mode in ("RGBA", "RGBa", "PA") or transparent:
         return _flattened(np.asarray(image.convert("RGBA")))
     if image.mode in ("1", "L"):
-        return np.asarray(image.convert("L"))
-    return np.asarray(image.convert("RGB"))
+        return np.asarray(image if image.mode == "L" else image.convert("L"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _is_white_zero(image: Image.Image) -> bool:
@@ -267,8 +306,8 @@ def _flattened(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _orientation(image: Image.Image) -> int:
     """EXIF orientation, 1 to 8; a picture with broken EXIF data is taken as upright.
 
-    Asked for after loading: Pillow turns TIFF by itself and then forgets the tag, and in a PNG the
-    tag may come after the pixels.
+    To be asked for after loading: Pillow turns TIFF by itself and then forgets the tag, and in a
+    PNG the tag may come after the pixels. In a JPEG it stands before them.
     """
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
@@ -278,7 +317,7 @@ def _orientation(image: Image.Image) -> int:
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:
     """Turn and mirror as the EXIF orientation says; contiguous."""
-    if orientation in (5, 6, 7, 8):
+    if orientation in _TURNED:
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]

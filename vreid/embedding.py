@@ -8,29 +8,29 @@ from numpy.typing import NDArray
 
 from vreid.bundle import Bundle
 from vreid.decoding import DEFAULT_LIMITS, ImageLimits, decode_image
-from vreid.engines import BranchEngine
+from vreid.engines import BranchRunner
 from vreid.errors import EngineError, NoModality
 from vreid.modality import MODALITIES, Modality
-from vreid.preprocessing import Preprocessing, preprocess
+from vreid.preprocessing import Preprocessing, branch_pixels
 from vreid.sample import Sample
 
 _LARGEST_STORED = float(np.finfo(np.float16).max)
 
 
 def embed(
-    images: Sequence[Mapping[Modality, NDArray[np.float32]]],
-    engine: BranchEngine,
+    images: Sequence[Mapping[Modality, NDArray[np.uint8]]],
+    engine: BranchRunner,
     feature_size: int,
     batch_size: int = 8,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Branch features of preprocessed samples.
+    """Branch features of samples whose images are resized.
 
     Rows are grouped by modality, so that a branch runs in full batches over the samples that have
     its modality and does not run where it is missing. The features are rounded to what
     a gallery stores (`round_to_stored`).
 
     Args:
-        images: for each sample, the input (3, H, W) of each modality it has, at least one.
+        images: for each sample, the branch pixels (H, W, 3) of each modality it has, at least one.
         engine: an open engine.
         feature_size: D, from the bundle's manifest.
         batch_size: most images in one run.
@@ -70,11 +70,11 @@ def embed(
 def embed_samples(
     samples: Iterable[Sample],
     bundle: Bundle,
-    engine: BranchEngine,
+    engine: BranchRunner,
     batch_size: int = 8,
     limits: ImageLimits = DEFAULT_LIMITS,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Read, decode, preprocess and embed samples, a few at a time.
+    """Read, decode, resize and embed samples, a few at a time.
 
     Returns:
         Features float32 (N, 3, D) and the mask bool (N, 3), as `embed`.
@@ -96,8 +96,8 @@ def embed_samples(
 
 def branch_inputs(
     sample: Sample, preprocessing: Preprocessing, limits: ImageLimits = DEFAULT_LIMITS
-) -> dict[Modality, NDArray[np.float32]]:
-    """The input (3, H, W) of each modality that the sample has.
+) -> dict[Modality, NDArray[np.uint8]]:
+    """The branch pixels (H, W, 3) of each modality that the sample has.
 
     Raises:
         ImageError: an image cannot be used.
@@ -114,15 +114,15 @@ def branch_input(
     modality: Modality,
     preprocessing: Preprocessing,
     limits: ImageLimits = DEFAULT_LIMITS,
-) -> NDArray[np.float32]:
-    """The input (3, H, W) of one modality.
+) -> NDArray[np.uint8]:
+    """The branch pixels (H, W, 3) of one modality.
 
     Raises:
         NoModality: the sample does not have it.
         ImageError: the image cannot be used.
         ConfigurationError: the model has no branch for it.
     """
-    return preprocess(decode_image(sample.read(modality), limits), modality, preprocessing)
+    return branch_pixels(decode_image(sample.read(modality), limits), modality, preprocessing)
 
 
 def round_to_stored(features: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ A representation has a code: `NOT_SCORED`; 1 to 7 for the concatenation of share
 adds 1, NIR 2, TIR 4, so that `COMPLETE` is all three); `CENTER`.
 """
 
+from functools import cache
 from itertools import product
 from typing import Literal, get_args
 
@@ -80,7 +81,8 @@ def representation_key(code: int, query_mask: ArrayLike, gallery_mask: ArrayLike
     return shared_key(_subset(code))
 
 
-def possible_keys(policy: ResolvedPolicy) -> list[str]:
+@cache
+def possible_keys(policy: ResolvedPolicy) -> tuple[str, ...]:
     """Every calibration key that a policy can need.
 
     Coverage is judged by what could come, not by what this gallery holds: otherwise one
@@ -88,14 +90,17 @@ def possible_keys(policy: ResolvedPolicy) -> list[str]:
     """
     subsets = [_subset(code) for code in range(1, COMPLETE + 1)]
     if policy == "concat":
-        return [shared_key(MODALITIES)]
+        return (shared_key(MODALITIES),)
     if policy == "center":
-        return [center_key(query, gallery) for query, gallery in product(subsets, subsets)]
-    return [shared_key(subset) for subset in subsets] + [
-        center_key(query, gallery)
-        for query, gallery in product(subsets, subsets)
-        if not set(query) & set(gallery)
-    ]
+        return tuple(center_key(query, gallery) for query, gallery in product(subsets, subsets))
+    return (
+        *(shared_key(subset) for subset in subsets),
+        *(
+            center_key(query, gallery)
+            for query, gallery in product(subsets, subsets)
+            if not set(query) & set(gallery)
+        ),
+    )
 
 
 def subset_codes(mask: NDArray[np.bool_]) -> NDArray[np.int8]:

@@ -1,6 +1,8 @@
 """From decoded pixels to a branch's input: the one definition for training, indexing and service.
 
 pixels --render--> uint8 (h, w, 3) --resize--> uint8 (H, W, 3) --normalise--> float32 (3, H, W)
+
+`branch_pixels` stops at the resized pixels, which engines take; `preprocess` goes all the way.
 """
 
 from collections.abc import Mapping
@@ -9,23 +11,24 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from vreid.decoding import Pixels as Pixels
 from vreid.errors import ConfigurationError, UnsupportedImage
 from vreid.modality import MODALITIES, Modality, parse_modality
+from vreid.resizing import resize_bilinear
 from vreid.strict_json import Fields, is_number
 from vreid.thermal import (
     ThermalRendering,
     detect_palette,
     grey_to_palette,
+    percentiles,
     render_thermal,
     sampled_pixels,
     to_grey_levels,
 )
 
 RESIZE = "bilinear-antialiased"
-"""The one resize rule: Pillow's BILINEAR, which widens its triangle when it shrinks."""
+"""The one resize rule, `vreid.resizing`: a triangle that widens when it shrinks."""
 
 _LARGEST_SIDE = 4096
 
@@ -181,29 +184,39 @@ def render(
 
 def resize(pixels: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.uint8]:
     """Resize (h, w, 3) to (H, W, 3), bilinear and antialiased; the same size passes unchanged."""
-    if pixels.shape[:2] == (preprocessing.height, preprocessing.width):
-        return pixels
-    image = Image.fromarray(pixels)
-    resized = image.resize((preprocessing.width, preprocessing.height), Image.Resampling.BILINEAR)
-    return np.asarray(resized)
+    return resize_bilinear(pixels, preprocessing.height, preprocessing.width)
 
 
-def normalise(pixels: NDArray[np.uint8], normalisation: Normalisation) -> NDArray[np.float32]:
-    """Scale uint8 (H, W, 3) to [0, 1], subtract the mean, divide by the standard deviation.
+def normalise(
+    pixels: NDArray[np.uint8],
+    normalisation: Normalisation,
+    out: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """Scale uint8 (..., H, W, 3) to [0, 1], subtract the mean, divide by the standard deviation.
+
+    Args:
+        pixels: of one image, or of a batch.
+        normalisation: of the images' modality.
+        out: float32 (..., 3, H, W) to write into, for a caller that has a buffer.
 
     Returns:
-        float32 (3, H, W), contiguous.
+        float32 (..., 3, H, W), contiguous unless `out` is not.
     """
-    mean = np.array(normalisation.mean, dtype=np.float32)
-    std = np.array(normalisation.std, dtype=np.float32)
-    scaled = (pixels.astype(np.float32) / np.float32(255) - mean) / std
-    return np.ascontiguousarray(scaled.transpose(2, 0, 1))
+    planes = np.moveaxis(pixels, -1, -3)
+    # Channels first before any arithmetic, and then in place: over ten times as fast as arithmetic
+    # on pixels with a transposed copy at the end, and the same numbers.
+    values = np.empty(planes.shape, dtype=np.float32) if out is None else out
+    np.copyto(values, planes)
+    values /= np.float32(255)
+    values -= np.array(normalisation.mean, dtype=np.float32)[:, None, None]
+    values /= np.array(normalisation.std, dtype=np.float32)[:, None, None]
+    return values
 
 
-def preprocess(
+def branch_pixels(
     pixels: Pixels, modality: Modality, preprocessing: Preprocessing, palette: str | None = None
-) -> NDArray[np.float32]:
-    """Decoded pixels to a branch's input, float32 (3, H, W): render, resize, normalise.
+) -> NDArray[np.uint8]:
+    """Decoded pixels to what an engine takes, uint8 (H, W, 3): render, resize.
 
     Raises:
         UnsupportedImage: ``pixels`` have a type or shape that `render` does not take.
@@ -214,8 +227,20 @@ def preprocess(
             f"the preprocessing has no normalisation for {modality}; "
             "leave that image out or use a bundle with that branch"
         )
-    rendered = render(pixels, modality, preprocessing, palette)
-    return normalise(resize(rendered, preprocessing), preprocessing.normalisation[modality])
+    return resize(render(pixels, modality, preprocessing, palette), preprocessing)
+
+
+def preprocess(
+    pixels: Pixels, modality: Modality, preprocessing: Preprocessing, palette: str | None = None
+) -> NDArray[np.float32]:
+    """Decoded pixels to a network's input, float32 (3, H, W): `branch_pixels`, normalised.
+
+    Raises:
+        UnsupportedImage: ``pixels`` have a type or shape that `render` does not take.
+        ConfigurationError: ``palette`` is unknown, or the model has no such branch.
+    """
+    prepared = branch_pixels(pixels, modality, preprocessing, palette)
+    return normalise(prepared, preprocessing.normalisation[modality])
 
 
 def modality_warnings(pixels: Pixels, modality: Modality) -> list[str]:
@@ -230,20 +255,19 @@ def modality_warnings(pixels: Pixels, modality: Modality) -> list[str]:
     """
     if pixels.ndim == 2:
         return [_GREY_RGB] if modality is Modality.RGB else []
-    sample = sampled_pixels(pixels.astype(np.uint8, copy=False)).astype(np.int16)
-    chroma = sample.max(axis=1) - sample.min(axis=1)
-    if modality is Modality.NIR and chroma.mean() > _COLOURFUL:
-        return [_COLOURED_NIR]
-    grey = np.percentile(chroma, 99) <= _COLOURLESS
-    if modality is Modality.RGB and grey and sample.mean() >= _NEARLY_BLACK:
-        return [_GREY_RGB]
-    if (
-        modality is Modality.TIR
-        and chroma.mean() > _COLOURFUL
-        and detect_palette(pixels.astype(np.uint8, copy=False)) is None
-    ):
-        return [_UNKNOWN_PALETTE]
-    return []
+    colour = pixels.astype(np.uint8, copy=False)
+    # One array for each channel: NumPy is slow along an axis of three.
+    sample = sampled_pixels(colour)
+    red, green, blue = np.ascontiguousarray(sample.T)
+    brightest = np.maximum(np.maximum(red, green), blue)
+    chroma = brightest - np.minimum(np.minimum(red, green), blue)
+    is_colourful = chroma.mean() > _COLOURFUL
+    if modality is Modality.NIR:
+        return [_COLOURED_NIR] if is_colourful else []
+    if modality is Modality.RGB:
+        grey = percentiles(chroma, (99,))[0] <= _COLOURLESS
+        return [_GREY_RGB] if grey and sample.mean() >= _NEARLY_BLACK else []
+    return [_UNKNOWN_PALETTE] if is_colourful and detect_palette(colour) is None else []
 
 
 # Mean difference between a pixel's largest and smallest channel, in levels. Overcast photographs

@@ -14,6 +14,7 @@ passes unchanged. Which palette an image has is measured on its pixels (`detect_
 be overridden.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -188,21 +189,45 @@ def detect_palette(pixels: NDArray[np.uint8]) -> str | None:
         pixels: uint8 (H, W, 3).
     """
     sample = sampled_pixels(pixels)
+    if not len(sample):
+        return None
+    cells = _cells(sample)
+    colours = sample.astype(np.int32)
     best: str | None = None
     best_distance = _MEAN_DISTANCE
     for name in PALETTES:
-        table = palette_table(name)
-        nearest = _nearest(sample, name)
-        offset = sample.astype(np.float64) - table[nearest]
+        nearest = _nearest_lookup(name).take(cells)
+        low, high = percentiles(nearest, (5, 95))
+        if high - low < _SPREAD:
+            continue
+        offset = colours - palette_table(name).take(nearest, axis=0)
         distance = np.sqrt(np.einsum("nc,nc->n", offset, offset))
-        low, high = np.percentile(nearest, (5, 95))
-        if (
-            high - low >= _SPREAD
-            and np.median(distance) <= _MEDIAN_DISTANCE
-            and distance.mean() < best_distance
-        ):
-            best, best_distance = name, float(distance.mean())
+        mean = float(distance.mean())
+        if mean < best_distance and _has_median_up_to(_MEDIAN_DISTANCE, distance):
+            best, best_distance = name, mean
     return best
+
+
+def percentiles(levels: NDArray[np.uint8], shares: Sequence[float]) -> list[float]:
+    """What `np.percentile` gives for 8-bit levels (n,), by counting them instead of sorting.
+
+    Args:
+        levels: at least one.
+        shares: from 0 to 100.
+    """
+    ranks = np.cumsum(np.bincount(levels, minlength=256))
+    places = np.array(shares) / 100 * (len(levels) - 1)
+    below = np.floor(places)
+    # The level of the n-th smallest is the first that more than n are not above.
+    lower = np.searchsorted(ranks, below, side="right")
+    upper = np.searchsorted(ranks, np.ceil(places), side="right")
+    return [float(level) for level in lower + (upper - lower) * (places - below)]
+
+
+def _has_median_up_to(most: float, values: NDArray[np.float64]) -> bool:
+    """Whether the median of values (n,) is at most `most`, by counting where that suffices."""
+    up_to, half = np.count_nonzero(values <= most), len(values) / 2
+    return bool(np.median(values) <= most) if up_to == half else bool(up_to > half)
 
 
 def palette_to_grey(pixels: NDArray[np.uint8], palette: str) -> NDArray[np.uint8]:
@@ -219,6 +244,10 @@ def palette_to_grey(pixels: NDArray[np.uint8], palette: str) -> NDArray[np.uint8
         ConfigurationError: the palette is unknown.
     """
     if palette == GREY:
+        red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
+        if np.array_equal(red, green) and np.array_equal(green, blue):
+            # Grey that was saved as colour: the luminance is the level itself.
+            return red.copy()
         return np.asarray(np.rint(pixels @ _LUMINANCE), dtype=np.uint8)
     return _nearest(pixels, palette)
 
@@ -238,7 +267,7 @@ def grey_to_palette(pixels: NDArray[np.uint8], palette: str) -> NDArray[np.uint8
     """
     if palette == GREY:
         return np.repeat(pixels[:, :, None], 3, axis=2)
-    return np.asarray(palette_table(palette)[pixels])
+    return np.asarray(palette_table(palette).take(pixels, axis=0))
 
 
 @cache
@@ -268,8 +297,14 @@ def sampled_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _nearest(pixels: NDArray[np.uint8], palette: str) -> NDArray[np.uint8]:
     """Index of the nearest table entry for each colour (..., 3)."""
-    cells = pixels >> (8 - _LOOKUP_BITS)
-    return np.asarray(_nearest_lookup(palette)[cells[..., 0], cells[..., 1], cells[..., 2]])
+    return np.asarray(_nearest_lookup(palette).take(_cells(pixels)))
+
+
+def _cells(pixels: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """The number of the cell of the colour cube that each colour (..., 3) lies in."""
+    levels = (pixels >> (8 - _LOOKUP_BITS)).astype(np.int32)
+    red, green, blue = levels[..., 0], levels[..., 1], levels[..., 2]
+    return np.asarray((red << 2 * _LOOKUP_BITS) | (green << _LOOKUP_BITS) | blue)
 
 
 @cache

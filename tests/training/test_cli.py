@@ -50,7 +50,7 @@ def test_a_checkpoint_is_measured_with_every_subset(run: Path, tree: Path) -> No
     embedded = embed_dataset(
         load_dataset("msvr310", tree),
         config.preprocessing.build(),
-        TorchEngine(model, "cpu"),
+        TorchEngine(model, config.preprocessing.build(), "cpu"),
         model.feature_size,
     )
     assert document["mAP"] == evaluate(embedded).figures.map

@@ -19,7 +19,7 @@ from training.model import HAMNet
 from training.torch_engine import TorchEngine
 from vreid.bundle import Bundle
 from vreid.embedding import embed_samples
-from vreid.engines import BranchEngine, open_engine
+from vreid.engines import BranchRunner, open_engine
 from vreid.image_source import Tile
 from vreid.modality import MODALITIES, Modality
 from vreid.sample import Sample
@@ -28,15 +28,14 @@ from vreid.sample import Sample
 class Counting:
     """An engine that counts the images it runs."""
 
-    def __init__(self, engine: BranchEngine) -> None:
+    def __init__(self, engine: BranchRunner) -> None:
         self.engine = engine
-        self.name, self.precision = engine.name, engine.precision
         self.images = 0
 
-    def run(self, modality: Modality, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(self, modality: Modality, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """As the engine itself."""
-        self.images += len(images)
-        return self.engine.run(modality, images)
+        self.images += len(pixels)
+        return self.engine.run(modality, pixels)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +71,7 @@ def copied(samples: Sequence[Sample], folder: Path) -> list[Sample]:
 
 
 def embedded(
-    bundle: Bundle, engine: BranchEngine, dataset: Dataset, mirrored: bool = False
+    bundle: Bundle, engine: BranchRunner, dataset: Dataset, mirrored: bool = False
 ) -> EmbeddedDataset:
     manifest = bundle.manifest
     return embed_dataset(
@@ -116,7 +115,8 @@ def test_joint_features_are_computed_once(
     def found(gallery: Sequence[Sample]) -> EmbeddedDataset:
         dataset = Dataset("copies", [], samples, gallery, None)
         preprocessing = tiny.manifest.preprocessing
-        return embed_dataset(dataset, preprocessing, TorchEngine(model, "cpu"), model.feature_size)
+        engine = TorchEngine(model, preprocessing, "cpu")
+        return embed_dataset(dataset, preprocessing, engine, model.feature_size)
 
     twice, once = found(copied(samples, tmp_path)), found([])
     assert twice.gallery.joint is not None

@@ -9,10 +9,10 @@ from PIL import Image
 from vreid.bundle import Bundle
 from vreid.decoding import ImageLimits, decode_image
 from vreid.embedding import branch_inputs, embed, embed_samples, round_to_stored
-from vreid.engines import BranchEngine, open_engine
+from vreid.engines import BranchRunner, open_engine
 from vreid.errors import EngineError, ImageTooLarge, NoModality, UndecodableImage
 from vreid.modality import MODALITIES, Modality
-from vreid.preprocessing import preprocess
+from vreid.preprocessing import branch_pixels
 from vreid.sample import Sample
 
 SUBSETS = [
@@ -23,14 +23,13 @@ SUBSETS = [
 class Counting:
     """A real engine that also remembers which branch ran on how many images."""
 
-    def __init__(self, engine: BranchEngine) -> None:
-        self.name, self.precision = engine.name, engine.precision
+    def __init__(self, engine: BranchRunner) -> None:
         self._engine = engine
         self.runs: list[tuple[Modality, int]] = []
 
-    def run(self, modality: Modality, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        self.runs.append((modality, len(images)))
-        return self._engine.run(modality, images)
+    def run(self, modality: Modality, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.runs.append((modality, len(pixels)))
+        return self._engine.run(modality, pixels)
 
 
 @pytest.fixture
@@ -60,7 +59,7 @@ def test_features_stand_at_their_modality_and_are_zero_where_it_is_missing(
     assert features[mask].any(axis=1).all()
     for row, each in enumerate(samples):
         for modality in each.images:
-            prepared = preprocess(
+            prepared = branch_pixels(
                 decode_image(each.read(modality)), modality, bundle.manifest.preprocessing
             )
             alone = round_to_stored(engine.run(modality, prepared[None]))

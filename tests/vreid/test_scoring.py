@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vreid.calibration import Calibration, CalibrationTable
-from vreid.contributions import contribution_table, contributions, contributions_of_row
+from vreid.contributions import contribution_table, contributions, contributions_by_modality
 from vreid.embedding import round_to_stored
 from vreid.errors import ScoringError
 from vreid.modality import MODALITIES, Modality
@@ -302,5 +302,6 @@ def test_contributions_of_many_are_those_of_each(policy: str) -> None:
     masks[~masks.any(axis=1)] = True
     query, mask = generator.normal(size=(3, 16)).astype(np.float16), np.array([True, False, True])
     table = contribution_table(query, mask, gallery, masks, policy)
-    for row, features, present in zip(table, gallery, masks, strict=True):
-        assert contributions_of_row(row) == contributions(query, mask, features, present, policy)
+    rows = contributions_by_modality(table)
+    for row, features, present in zip(rows, gallery, masks, strict=True):
+        assert row == contributions(query, mask, features, present, policy)

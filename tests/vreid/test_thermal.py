@@ -17,6 +17,7 @@ from vreid.thermal import (
     grey_to_palette,
     palette_table,
     palette_to_grey,
+    percentiles,
     radiometric_to_grey,
     render_thermal,
 )
@@ -209,3 +210,23 @@ def test_pixels_of_another_kind_are_refused() -> None:
         render_thermal(np.zeros((2, 2, 4), dtype=np.uint8), ThermalRendering())
     with pytest.raises(UnsupportedImage):
         render_thermal(np.zeros((2, 2), dtype=np.float32), ThermalRendering())  # type: ignore[arg-type]
+
+
+# Counting instead of sorting
+
+
+@given(
+    levels=arrays.arrays(np.uint8, st.integers(1, 300)),
+    shares=st.lists(st.floats(0, 100), min_size=1, max_size=3),
+)
+def test_counted_percentiles_are_numpys(levels: NDArray[np.uint8], shares: list[float]) -> None:
+    np.testing.assert_allclose(percentiles(levels, shares), np.percentile(levels, shares))
+
+
+def test_grey_saved_as_colour_is_its_own_luminance() -> None:
+    grey = warm_body()
+    colour = grey_to_palette(grey, "grey")
+    np.testing.assert_array_equal(palette_to_grey(colour, "grey"), grey)
+    colour[0, 0] = (10, 20, 30)
+    assert palette_to_grey(colour, "grey")[0, 0] == 18
+    np.testing.assert_array_equal(palette_to_grey(colour, "grey")[1:], grey[1:])

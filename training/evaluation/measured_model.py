@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vreid.bundle import Bundle, file_sha256
 from vreid.calibration import Calibration
-from vreid.engines import BranchEngine, open_engine
+from vreid.engines import BranchRunner, open_engine
 from vreid.errors import ConfigurationError
 from vreid.preprocessing import Preprocessing
 
@@ -30,7 +30,7 @@ class MeasuredModel:
     name: str
     description: str
     weights: str
-    engine: BranchEngine
+    engine: BranchRunner
     preprocessing: Preprocessing
     feature_size: int
     calibration: Calibration | None
@@ -69,6 +69,7 @@ def _of_checkpoint(path: Path) -> MeasuredModel:
     found = read_description(checkpoint)
     config, settings = found.config, found.config.model
     model = load_described(checkpoint, found)
+    preprocessing = config.preprocessing.build()
     return MeasuredModel(
         name=config.name,
         description=(
@@ -76,8 +77,8 @@ def _of_checkpoint(path: Path) -> MeasuredModel:
             f"{found.position.epoch} of {config.epochs} epochs"
         ),
         weights=f"sha256 {file_sha256(checkpoint / MODEL)}",
-        engine=TorchEngine(model),
-        preprocessing=config.preprocessing.build(),
+        engine=TorchEngine(model, preprocessing),
+        preprocessing=preprocessing,
         feature_size=model.feature_size,
         calibration=None,
         auto_policy="shared",
@@ -91,7 +92,8 @@ def _of_bundle(path: Path, engine: str) -> MeasuredModel:
         name=manifest.name,
         description=f"bundle {manifest.version}, {manifest.precision}",
         weights=f"fingerprint {manifest.fingerprint}",
-        engine=open_engine(bundle, engine),
+        # Figures of a bundle are those of its default precision, whatever is fastest here.
+        engine=open_engine(bundle, engine, precision=manifest.precision),
         preprocessing=manifest.preprocessing,
         feature_size=manifest.feature_size,
         calibration=manifest.calibration,

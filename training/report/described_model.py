@@ -18,7 +18,7 @@ from training.report.report import ReportedModel
 from training.torch_engine import TorchEngine
 from vreid.embedding import branch_input
 from vreid.modality import MODALITIES
-from vreid.preprocessing import Preprocessing
+from vreid.preprocessing import Preprocessing, normalise
 from vreid.sample import Sample
 
 MIDDLE_IMAGES = 64
@@ -83,7 +83,8 @@ def middle_statistics_of(
                 branch_input(sample, modality, preprocessing)
                 for sample in chosen[start : start + _BATCH]
             ]
-            batch = torch.from_numpy(np.stack(images)).to(engine.device)
+            normalised = normalise(np.stack(images), preprocessing.normalisation[modality])
+            batch = torch.from_numpy(normalised).to(engine.device)
             for side, part in zip(
                 sides, engine.model.branch(modality).middle_statistics(batch), strict=True
             ):

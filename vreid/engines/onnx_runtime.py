@@ -1,13 +1,13 @@
-"""ONNX Runtime as an engine, on the CPU or on CUDA.
+"""ONNX Runtime as an engine, on the CPU, on CUDA, or on TensorRT.
 
 What is guaranteed about a row's features: on one machine and engine, with one thread count, the
-same image gives the same features whenever it runs in a batch of the same size. On the CPU with
-float32 files, convolutions and reductions work image by image, and the rows are the same
-to the last bit in a batch of any size (tested); matrix multiplications at the end of a network may
-choose another kernel for another batch size and differ in the last bits, which
-`vreid.embedding.round_to_stored` mostly removes. CUDA guarantees nothing across batch sizes.
+same image gives the same features. On the CPU a run is of one image, so a batch of any size gives
+the same rows to the last bit (tested). A GPU guarantees nothing across batch sizes; what differs
+in the last bits is mostly removed by `vreid.embedding.round_to_stored`.
 """
 
+import logging
+from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -15,99 +15,78 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vreid.bundle import Bundle
-from vreid.engines.processors import usable_processors
-from vreid.errors import BundleDamaged, EngineError, EngineUnavailable
+from vreid.engines.cache_directory import writable_directory
+from vreid.engines.gpu import find_gpu
+from vreid.engines.lane_engine import Images, LaneEngine
+from vreid.engines.onnx_runtime_providers import (
+    BATCH_SIZES,
+    PROVIDERS,
+    Layout,
+    NetworkInput,
+    providers,
+    tensorrt_cache_parts,
+)
+from vreid.errors import BundleDamaged, EngineUnavailable
 from vreid.installation import install_hint
-from vreid.modality import Modality, subset_name
+from vreid.modality import Modality
 
 if TYPE_CHECKING:
     import onnxruntime
 
+_LOGGER = logging.getLogger(__name__)
+
 INPUT = "images"
 OUTPUT = "features"
 
-_PROVIDERS = {
-    "onnxruntime-cpu": "CPUExecutionProvider",
-    "onnxruntime-cuda": "CUDAExecutionProvider",
-}
+_INPUT_TYPES = {"tensor(float)": False, "tensor(uint8)": True}
+"""ONNX Runtime's names of types -> whether they are pixels."""
 
 
-class OnnxRuntimeEngine:
-    """One session per branch, all opened at construction, threads sized to this process.
+def open_onnx_runtime(
+    bundle: Bundle,
+    engine: str,
+    precision: str,
+    threads: int,
+    lanes: int,
+    modalities: Sequence[Modality],
+) -> LaneEngine:
+    """Open one session per modality; every lane computes with `threads` / `lanes` threads.
 
     Raises:
         EngineUnavailable: ONNX Runtime is not installed, or cannot use the hardware asked for.
         BundleUnsupported: the bundle has no such precision.
         BundleDamaged: a network file cannot be loaded.
     """
-
-    def __init__(
-        self,
-        bundle: Bundle,
-        engine: str = "onnxruntime-cpu",
-        threads: int | None = None,
-        precision: str | None = None,
-    ) -> None:
-        if engine not in _PROVIDERS:
-            raise EngineUnavailable(
-                f"ONNX Runtime has no engine {engine!r}; use one of {', '.join(_PROVIDERS)}"
-            )
-        self.name = engine
-        self.precision = precision or bundle.manifest.precision
-        self.threads = threads or usable_processors()
-        self._height = bundle.manifest.preprocessing.height
-        self._width = bundle.manifest.preprocessing.width
-        self._feature_size = bundle.manifest.feature_size
-        provider = _PROVIDERS[engine]
-        _require_provider(provider, engine)
-        self._sessions = {
-            modality: _open_session(bundle, modality, self.precision, provider, self.threads)
-            for modality in bundle.manifest.modalities
-        }
-        for modality in bundle.manifest.modalities:
-            _require_taken(self._sessions[modality], provider, engine)
-            _require_interface(self._sessions[modality], bundle, modality, self.precision)
-
-    def run(self, modality: Modality, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Branch features (N, D) of preprocessed images (N, 3, H, W).
-
-        Only this branch runs, with all the threads. Safe to call from several threads, which then
-        share the processors.
-
-        Raises:
-            EngineError: the bundle has no such branch, the images have another shape, or ONNX
-                Runtime failed.
-        """
-        if modality not in self._sessions:
-            raise EngineError(
-                f"the bundle has no {modality} branch, only {subset_name(self._sessions)}; "
-                "leave that image out or use another bundle"
-            )
-        if images.ndim != 4 or images.shape[1:] != (3, self._height, self._width):
-            raise EngineError(
-                f"images have the shape {images.shape}; this bundle takes "
-                f"(N, 3, {self._height}, {self._width}), made by vreid.preprocessing.preprocess"
-            )
-        if len(images) == 0:
-            return np.zeros((0, self._feature_size), dtype=np.float32)
-        contiguous = np.ascontiguousarray(images, dtype=np.float32)
-        try:
-            (features,) = self._sessions[modality].run([OUTPUT], {INPUT: contiguous})
-        except Exception as error:  # ONNX Runtime's exceptions have no common base but this
-            raise EngineError(
-                f"{self.name} failed on the {modality} branch ({error}); "
-                "check the memory that is left, or use a smaller batch"
-            ) from error
-        return np.asarray(features, dtype=np.float32)
+    _require_provider(engine)
+    networks = {
+        modality: _Session(
+            _open_session(bundle, modality, engine, precision, max(1, threads // lanes)),
+            bundle.file(modality, precision).name,
+        )
+        for modality in modalities
+    }
+    return LaneEngine(engine, precision, threads, lanes, BATCH_SIZES[engine], bundle, networks)
 
 
-def has_cuda() -> bool:
-    """Whether the installed ONNX Runtime was built with CUDA; a GPU may still be absent.
+def has_provider(engine: str) -> bool:
+    """Whether the installed ONNX Runtime was built for it; a GPU may still be absent.
 
     Raises:
         EngineUnavailable: ONNX Runtime is not installed.
     """
-    return _PROVIDERS["onnxruntime-cuda"] in _import().get_available_providers()
+    return PROVIDERS[engine] in _import().get_available_providers()
+
+
+class _Session:
+    """One branch's session, in which all the lanes run at once, each in the thread that calls."""
+
+    def __init__(self, session: "onnxruntime.InferenceSession", file_name: str) -> None:
+        self._session = session
+        self.takes_pixels = _takes_pixels(session, file_name)
+
+    def run(self, lane: int, images: Images) -> NDArray[np.generic]:
+        (features,) = self._session.run([OUTPUT], {INPUT: images})
+        return np.asarray(features)
 
 
 def _import() -> ModuleType:
@@ -121,30 +100,21 @@ def _import() -> ModuleType:
     return module
 
 
-def _require_provider(provider: str, engine: str) -> None:
-    available = _import().get_available_providers()
-    if provider not in available:
+def _require_provider(engine: str) -> None:
+    if not has_provider(engine):
+        available = ", ".join(_import().get_available_providers())
         raise EngineUnavailable(
-            f"{engine} was asked for, but this ONNX Runtime has only {', '.join(available)}; "
+            f"{engine} was asked for, but this ONNX Runtime has only {available}; "
             "use onnxruntime-cpu, or on a machine with an NVIDIA driver, in the project's folder "
             "run: .venv/bin/pip install -c constraints.txt --editable '.[service,gpu]'"
         )
 
 
-def _require_taken(session: "onnxruntime.InferenceSession", provider: str, engine: str) -> None:
-    # A session whose provider cannot start falls back to the CPU with nothing but a log line.
-    taken = session.get_providers()
-    if provider not in taken:
-        raise EngineUnavailable(
-            f"{engine} was asked for, but the session started on {', '.join(taken)}; "
-            "check the NVIDIA driver and the CUDA and cuDNN libraries, or use onnxruntime-cpu"
-        )
-
-
 def _open_session(
-    bundle: Bundle, modality: Modality, precision: str, provider: str, threads: int
+    bundle: Bundle, modality: Modality, engine: str, precision: str, threads: int
 ) -> "onnxruntime.InferenceSession":
     runtime = _import()
+    path = bundle.file(modality, precision)
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -152,28 +122,77 @@ def _open_session(
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # ONNX Runtime's own log line about a provider that did not start becomes an error below.
     options.log_severity_level = 4
-    path = bundle.file(modality, precision)
     try:
-        return runtime.InferenceSession(str(path), options, providers=[provider])
+        if engine == "onnxruntime-cpu":
+            chosen = providers(engine, precision, _described(bundle, False), None)
+        else:
+            chosen = _gpu_providers(runtime, bundle, modality, engine, precision)
+        session = runtime.InferenceSession(str(path), options, providers=chosen)
     except Exception as error:  # ONNX Runtime's exceptions have no common base but this
-        if provider != "CPUExecutionProvider":
+        if engine != "onnxruntime-cpu":
             raise EngineUnavailable(
-                f"{provider} cannot open {path} ({error}); check the GPU's memory and driver, "
+                f"{engine} cannot open {path} ({error}); check the GPU's memory and driver, "
                 "or use onnxruntime-cpu, which tells whether the file is whole"
             ) from error
         raise BundleDamaged(
             f"{path} cannot be loaded by ONNX Runtime ({error}); "
             "run `vreid bundle verify` on the bundle or export it again"
         ) from error
+    _require_taken(session, engine)
+    return session
 
 
-def _require_interface(
-    session: "onnxruntime.InferenceSession", bundle: Bundle, modality: Modality, precision: str
-) -> None:
-    inputs = [port.name for port in session.get_inputs()]
+def _gpu_providers(
+    runtime: ModuleType, bundle: Bundle, modality: Modality, engine: str, precision: str
+) -> list[tuple[str, dict[str, str]]]:
+    if engine != "onnxruntime-tensorrt":
+        return providers(engine, precision, _described(bundle, False), None)
+    # TensorRT's profiles have to say what the file takes, which is in the file.
+    options = runtime.SessionOptions()
+    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    path = bundle.file(modality, precision)
+    peeked = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    gpu = find_gpu()
+    cache = None
+    if gpu is not None:
+        sha256 = bundle.manifest.files_of(precision)[modality].sha256
+        cache = writable_directory(*tensorrt_cache_parts(gpu.directory_name, sha256))
+    if cache is None:
+        _LOGGER.warning(
+            "TensorRT compiles at every start: there is no cache that can be written; "
+            "set XDG_CACHE_HOME to a directory that can"
+        )
+    taken = _described(bundle, _takes_pixels(peeked, path.name))
+    return providers(engine, precision, taken, cache)
+
+
+def _described(bundle: Bundle, takes_pixels: bool) -> NetworkInput:
+    preprocessing = bundle.manifest.preprocessing
+    layout: Layout = "pixels" if takes_pixels else "normalised"
+    return NetworkInput(INPUT, layout, preprocessing.height, preprocessing.width)
+
+
+def _require_taken(session: "onnxruntime.InferenceSession", engine: str) -> None:
+    # A session whose provider cannot start falls back to the CPU with nothing but a log line.
+    taken = session.get_providers()
+    if PROVIDERS[engine] not in taken:
+        raise EngineUnavailable(
+            f"{engine} was asked for, but the session started on {', '.join(taken)}; "
+            "check the NVIDIA driver and the CUDA and cuDNN libraries, or use onnxruntime-cpu"
+        )
+
+
+def _takes_pixels(session: "onnxruntime.InferenceSession", file_name: str) -> bool:
+    inputs = [(port.name, port.type) for port in session.get_inputs()]
     outputs = [port.name for port in session.get_outputs()]
-    if inputs != [INPUT] or outputs != [OUTPUT]:
+    if len(inputs) != 1 or inputs[0][0] != INPUT or outputs != [OUTPUT]:
         raise BundleDamaged(
-            f"{bundle.file(modality, precision)} maps {inputs} to {outputs} instead of "
+            f"{file_name} maps {[name for name, _ in inputs]} to {outputs} instead of "
             f"{INPUT} to {OUTPUT}; export the bundle again"
         )
+    if inputs[0][1] not in _INPUT_TYPES:
+        raise BundleDamaged(
+            f"{file_name} takes {inputs[0][1]} instead of {' or '.join(_INPUT_TYPES)}; "
+            "export the bundle again"
+        )
+    return _INPUT_TYPES[inputs[0][1]]

@@ -21,6 +21,7 @@ from training.sources import with_roots
 from training.torch_engine import TorchEngine
 from vreid.embedding import branch_inputs
 from vreid.modality import MODALITIES, Modality
+from vreid.preprocessing import normalise
 from vreid.scoring import score
 
 CONFIGS = Path(__file__).parents[3] / "training" / "configs"
@@ -68,7 +69,7 @@ def test_a_checkpoint_is_measured_with_every_subset(
     embedded = embed_dataset(
         load_dataset("msvr310", tree),
         config.preprocessing.build(),
-        TorchEngine(model, "cpu"),
+        TorchEngine(model, config.preprocessing.build(), "cpu"),
         model.feature_size,
     )
     query = embedded.query
@@ -88,9 +89,15 @@ def test_a_joint_feature_is_the_networks_own_for_every_subset(
     model, config = load_model(runs[name])
     dataset = load_dataset("msvr310", tree)
     preprocessing = config.preprocessing.build()
-    embedded = embed_dataset(dataset, preprocessing, TorchEngine(model, "cpu"), model.feature_size)
+    engine = TorchEngine(model, preprocessing, "cpu")
+    embedded = embed_dataset(dataset, preprocessing, engine, model.feature_size)
     inputs = branch_inputs(dataset.query[3], preprocessing)
-    images = torch.stack([torch.from_numpy(inputs[modality]) for modality in MODALITIES])[None]
+    images = torch.stack(
+        [
+            torch.from_numpy(normalise(inputs[modality], preprocessing.normalisation[modality]))
+            for modality in MODALITIES
+        ]
+    )[None]
     for subset in ([Modality.RGB], [Modality.RGB, Modality.TIR], list(MODALITIES)):
         restricted = embedded.query.restricted(subset)
         mask = torch.tensor([[modality in subset for modality in MODALITIES]])
@@ -107,7 +114,7 @@ def test_the_missing_ratio_curves_of_a_joint_network_are_its_evaluations(
     embedded = embed_dataset(
         load_dataset("msvr310", tree),
         config.preprocessing.build(),
-        TorchEngine(model, "cpu"),
+        TorchEngine(model, config.preprocessing.build(), "cpu"),
         model.feature_size,
     )
     curves = missing_ratio_curves(embedded, ratios=(0, 0.5, 1), trials=2)

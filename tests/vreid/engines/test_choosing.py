@@ -1,0 +1,145 @@
+"""How ``auto`` chooses, and what it keeps of it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vreid.bundle import Bundle
+from vreid.cpu_features import read_processor
+from vreid.engines import open_engine
+from vreid.engines.candidates import PREFERENCE, Candidate
+from vreid.engines.choice_cache import MOST_CHOICES, choice_key, keep_choice, read_choice
+from vreid.engines.measuring import ADVANTAGE, NEGLIGIBLE, choose
+from vreid.errors import BundleUnsupported, EngineError, EngineUnavailable
+
+FIRST, SECOND, THIRD = PREFERENCE[:3]
+
+
+@pytest.mark.parametrize(
+    ("times", "best"),
+    [
+        ((2.0, 1.9, 2.5), FIRST),
+        ((2.0, 1.7, 2.5), SECOND),
+        ((2.0, 1.7, 1.6), SECOND),
+        ((2.0, 1.7, 1.5), THIRD),
+    ],
+)
+def test_a_later_candidate_wins_only_where_it_is_clearly_faster(
+    times: tuple[float, ...], best: Candidate
+) -> None:
+    by_candidate = dict(zip(PREFERENCE, times, strict=False))
+    chosen, measured = choose(by_candidate, by_candidate.__getitem__)
+    assert chosen == best
+    assert measured == by_candidate
+
+
+@given(st.lists(st.floats(NEGLIGIBLE, 100), min_size=5, max_size=5))
+def test_no_candidate_is_much_faster_than_the_chosen_one(times: list[float]) -> None:
+    by_candidate = dict(zip(PREFERENCE, times, strict=True))
+    chosen, _ = choose(by_candidate, by_candidate.__getitem__)
+    assert chosen is not None
+    later = PREFERENCE[PREFERENCE.index(chosen) :]
+    assert all(by_candidate[each] >= ADVANTAGE * by_candidate[chosen] for each in later)
+
+
+def test_one_that_does_not_run_is_passed_over() -> None:
+    times = {FIRST: None, SECOND: 3.0, THIRD: 3.0}
+    assert choose(times, times.__getitem__)[0] == SECOND
+    assert choose([FIRST], times.__getitem__) == (None, {})
+
+
+def test_nothing_is_measured_where_there_is_nothing_to_gain() -> None:
+    asked: list[Candidate] = []
+
+    def measure(candidate: Candidate) -> float:
+        asked.append(candidate)
+        return NEGLIGIBLE / 2
+
+    assert choose(PREFERENCE, measure)[0] == FIRST
+    assert asked == [FIRST]
+
+
+def test_a_choice_is_kept_and_taken_by_the_next_start(
+    variants: Bundle, cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="vreid.engines"):
+        first = open_engine(variants)
+        (kept,) = json.loads((cache / "engines.json").read_text()).values()
+        second = open_engine(variants)
+    assert (kept["engine"], kept["precision"]) == (first.name, first.precision)
+    assert (second.name, second.precision) == (first.name, first.precision)
+    chosen = f"engine auto: {first.name} {first.precision}"
+    told = [each for each in caplog.messages if "CUDA" not in each]
+    assert [message.startswith(chosen) for message in told] == [True, True]
+    assert "measured: " in told[0]
+    assert "earlier start" in told[1]
+
+
+def test_the_kept_choice_decides(variants: Bundle, cache: Path) -> None:
+    open_engine(variants, threads=1)
+    path = cache / "engines.json"
+    (key,) = json.loads(path.read_text())
+    other = Candidate("onnxruntime-cpu", "fp32")
+    keep_choice(cache, key, other, {other: 1.0})
+    engine = open_engine(variants, threads=1)
+    assert (engine.name, engine.precision) == (other.engine, other.precision)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"x": 1}'])
+def test_a_file_of_another_form_is_no_choice(tmp_path: Path, text: str) -> None:
+    (tmp_path / "engines.json").write_text(text)
+    assert read_choice(tmp_path, "x") is None
+    keep_choice(tmp_path, "x", FIRST, {FIRST: 1.0})
+    assert read_choice(tmp_path, "x") == FIRST
+
+
+def test_only_the_newest_choices_are_kept(tmp_path: Path) -> None:
+    for number in range(MOST_CHOICES + 5):
+        keep_choice(tmp_path, str(number), FIRST, {FIRST: 1.0})
+    assert read_choice(tmp_path, "4") is None
+    assert read_choice(tmp_path, "5") == FIRST
+
+
+def test_a_cache_that_cannot_be_written_costs_time_and_nothing_else(
+    variants: Bundle, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc/none")
+    with caplog.at_level("INFO", logger="vreid.engines"):
+        engine = open_engine(variants, "openvino-cpu")
+    assert engine.name == "openvino-cpu"
+    assert any("not kept" in message for message in caplog.messages)
+
+
+def test_a_choice_holds_for_one_model_machine_and_way_to_run(variants: Bundle) -> None:
+    processor, both = read_processor(), [FIRST, SECOND]
+    other = Bundle(variants.path, replace(variants.manifest, fingerprint="sha256:other"))
+    keys = [
+        choice_key(variants, both, processor, 2, 2),
+        choice_key(variants, both, processor, 2, 1),
+        choice_key(variants, both, processor, 1, 1),
+        choice_key(variants, both[:1], processor, 2, 2),
+        choice_key(variants, both, replace(processor, model="another"), 2, 2),
+        choice_key(other, both, processor, 2, 2),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert choice_key(variants, both, processor, 2, 2) == keys[0]
+
+
+def test_a_precision_that_the_bundle_lacks_is_refused(bundle: Bundle) -> None:
+    with pytest.raises(BundleUnsupported, match="no precision 'int8'"):
+        open_engine(bundle, precision="int8")
+
+
+def test_an_engine_asked_for_by_name_never_becomes_another(variants: Bundle) -> None:
+    with pytest.raises(EngineUnavailable, match="does not compute in bf16"):
+        open_engine(variants, "onnxruntime-cpu", precision="bf16")
+
+
+def test_where_nothing_runs_the_reason_is_raised(variants: Bundle) -> None:
+    unfit = Bundle(variants.path, replace(variants.manifest, feature_size=8))
+    with pytest.raises(EngineError, match="instead of"):
+        open_engine(unfit)

@@ -1,0 +1,71 @@
+"""Cutting into runs, and handing runs to lanes."""
+
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vreid.engines.batches import cut, padded_size
+from vreid.engines.lanes import Lanes
+
+SIZES = st.sets(st.integers(1, 40), min_size=1).map(sorted)
+
+
+@given(st.integers(0, 300), SIZES)
+def test_every_image_is_in_one_run_that_fits_a_size(count: int, sizes: list[int]) -> None:
+    pieces = cut(count, sizes)
+    assert [row for piece in pieces for row in range(count)[piece]] == list(range(count))
+    for piece in pieces:
+        held = piece.stop - piece.start
+        padded = padded_size(held, sizes)
+        assert padded in sizes
+        assert padded >= held
+        assert not any(held <= size < padded for size in sizes)
+
+
+def test_as_many_runs_go_on_at_once_as_there_are_lanes() -> None:
+    meeting = threading.Barrier(3, timeout=60)
+    seen: list[int] = []
+
+    def work(lane: int, piece: int) -> None:
+        if piece < 3:
+            meeting.wait()  # returns only when three are here at once
+        seen.append(lane)
+
+    Lanes([0, 1, 2]).run(work, list(range(9)))
+    assert len(seen) == 9
+    assert set(seen) == {0, 1, 2}
+
+
+def test_no_lane_is_used_twice_at_once() -> None:
+    busy, clashes = set[int](), list[int]()
+
+    def work(lane: int, piece: int) -> None:
+        clashes.extend({lane} & busy)
+        busy.add(lane)
+        sum(range(2000))
+        busy.discard(lane)
+
+    lanes = Lanes([0, 1])
+    callers = [threading.Thread(target=lanes.run, args=(work, range(20))) for _ in range(5)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(60)
+    assert not any(caller.is_alive() for caller in callers)
+    assert clashes == []
+
+
+def test_a_failure_is_raised_and_gives_the_lane_back() -> None:
+    lanes = Lanes([0, 1])
+
+    def fail(lane: int, piece: int) -> None:
+        raise ValueError(piece)
+
+    for pieces in ([0], [0, 1, 2]):
+        with pytest.raises(ValueError, match="0"):
+            lanes.run(fail, pieces)
+    done: list[int] = []
+    lanes.run(lambda lane, piece: done.append(piece), [1, 2, 3, 4])
+    assert sorted(done) == [1, 2, 3, 4]

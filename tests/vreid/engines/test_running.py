@@ -1,0 +1,163 @@
+"""What every engine on a processor does alike."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.vreid.engines.pixel_batches import pixels
+from vreid.bundle import Bundle
+from vreid.cpu_features import read_processor
+from vreid.engines import open_engine
+from vreid.engines.processors import usable_processors
+from vreid.errors import BundleDamaged, ConfigurationError, EngineError
+from vreid.modality import MODALITIES, Modality
+
+SHIPPED = Path(__file__).parents[3] / "service" / "demo" / "bundle"
+ENGINES_HERE = ["onnxruntime-cpu", "openvino-cpu"]
+
+needs_bf16 = pytest.mark.skipif(
+    not read_processor().has_bf16, reason="this processor does not compute in bf16"
+)
+
+COMPUTED = [
+    ("onnxruntime-cpu", "fp32", 0.999999),
+    ("openvino-cpu", "fp32", 0.999999),
+    pytest.param("openvino-cpu", "bf16", 0.999, marks=needs_bf16),
+    ("onnxruntime-cpu", "int8", 0.99),
+    ("openvino-cpu", "int8", 0.99),
+]
+
+
+@pytest.mark.parametrize(("name", "precision", "cosine"), COMPUTED)
+def test_every_engine_and_precision_gives_the_features_of_the_default(
+    variants: Bundle, name: str, precision: str, cosine: float
+) -> None:
+    default = open_engine(variants, "onnxruntime-cpu", precision="fp32")
+    engine = open_engine(variants, name, precision=precision, threads=2)
+    assert (engine.name, engine.precision) == (name, precision)
+    for modality in MODALITIES:
+        expected, found = default.run(modality, pixels(9)), engine.run(modality, pixels(9))
+        assert found.dtype == np.float32
+        along = (expected * found).sum(axis=1)
+        lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(found, axis=1)
+        assert (along / lengths).min() > cosine
+        assert len(np.unique(found, axis=0)) == 9
+
+
+@pytest.mark.parametrize("name", ENGINES_HERE)
+@pytest.mark.parametrize(("threads", "lanes"), [(1, 1), (2, 1), (2, 2)])
+def test_a_row_is_the_same_to_the_last_bit_in_a_batch_of_any_size(
+    variants: Bundle, name: str, threads: int, lanes: int
+) -> None:
+    engine = open_engine(variants, name, threads, "fp32", lanes)
+    assert (engine.threads, engine.lanes) == (threads, lanes)
+    batch = pixels(7)
+    for modality in MODALITIES:
+        together = engine.run(modality, batch)
+        alone = [engine.run(modality, batch[row : row + 1]) for row in range(7)]
+        np.testing.assert_array_equal(np.concatenate(alone), together)
+
+
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [("onnxruntime-cpu", "fp32"), *[("openvino-cpu", precision) for precision in ("fp32", "int8")]],
+)
+def test_threads_that_share_an_engine_get_their_own_rows(
+    variants: Bundle, name: str, precision: str
+) -> None:
+    engine = open_engine(variants, name, 2, precision)
+    batches = [pixels(1 + index % 4, seed=index) for index in range(40)]
+    expected = [engine.run(Modality.NIR, batch) for batch in batches]
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(lambda batch: engine.run(Modality.NIR, batch), batches))
+    for one, wanted in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, wanted)
+
+
+@pytest.mark.parametrize("name", ENGINES_HERE)
+def test_no_images_give_no_features(variants: Bundle, name: str) -> None:
+    engine = open_engine(variants, name, precision="fp32")
+    assert engine.run(Modality.RGB, pixels(0)).shape == (0, 16)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+@pytest.mark.parametrize("name", ENGINES_HERE)
+def test_pixels_need_not_be_contiguous(variants: Bundle, name: str, precision: str) -> None:
+    engine = open_engine(variants, name, precision=precision)
+    mirrored = pixels(3)[:, :, ::-1]
+    np.testing.assert_array_equal(
+        engine.run(Modality.RGB, mirrored), engine.run(Modality.RGB, mirrored.copy())
+    )
+
+
+def test_each_modality_has_its_own_branch(variants: Bundle) -> None:
+    engine = open_engine(variants, "onnxruntime-cpu", precision="fp32")
+    found = np.stack([engine.run(modality, pixels(1))[0] for modality in MODALITIES])
+    assert len(np.unique(found, axis=0)) == 3
+
+
+@pytest.mark.parametrize("name", ENGINES_HERE)
+def test_the_lanes_default_to_the_processors_that_may_be_used(variants: Bundle, name: str) -> None:
+    engine = open_engine(variants, name, precision="fp32")
+    assert engine.threads == engine.lanes == usable_processors()
+
+
+@pytest.mark.parametrize(("threads", "lanes"), [(2, 3), (2, 0), (-1, None)])
+def test_lanes_without_threads_are_refused(
+    variants: Bundle, threads: int, lanes: int | None
+) -> None:
+    with pytest.raises(ConfigurationError, match="no more lanes than threads"):
+        open_engine(variants, "onnxruntime-cpu", threads, lanes=lanes)
+
+
+@pytest.mark.parametrize("name", ENGINES_HERE)
+def test_a_file_that_is_no_network_is_damage(bundle: Bundle, name: str) -> None:
+    bundle.file(Modality.TIR).write_bytes(b"not a network")
+    with pytest.raises(BundleDamaged, match=r"tir\.onnx cannot be loaded by (ONNX Runtime|Open)"):
+        open_engine(bundle, name)
+
+
+@pytest.mark.parametrize("name", ENGINES_HERE)
+def test_a_branch_that_the_bundle_lacks_is_refused(bundle: Bundle, name: str) -> None:
+    entries = {Modality.RGB: bundle.manifest.files["fp32"][Modality.RGB]}
+    manifest = replace(bundle.manifest, modalities=(Modality.RGB,), files={"fp32": entries})
+    engine = open_engine(Bundle(bundle.path, manifest), name)
+    assert engine.run(Modality.RGB, pixels(1)).shape == (1, 16)
+    with pytest.raises(EngineError, match="no tir branch, only rgb; leave that image out"):
+        engine.run(Modality.TIR, pixels(1))
+
+
+def test_pixels_of_another_size_or_type_are_refused(bundle: Bundle) -> None:
+    engine = open_engine(bundle, "onnxruntime-cpu")
+    others: list[NDArray[Any]] = [pixels(1, 32, 64), pixels(1).astype(np.float32), pixels(1)[0]]
+    for wrong in others:
+        with pytest.raises(EngineError, match=r"takes uint8 \(N, 32, 32, 3\)"):
+            engine.run(Modality.RGB, wrong)
+
+
+@pytest.mark.parametrize("name", ENGINES_HERE)
+def test_features_of_another_length_than_the_manifest_says_are_an_error(
+    bundle: Bundle, name: str
+) -> None:
+    shorter = Bundle(bundle.path, replace(bundle.manifest, feature_size=8))
+    with pytest.raises(EngineError, match=r"shape \(1, 16\) instead of \(1, 8\)"):
+        open_engine(shorter, name).run(Modality.RGB, pixels(1))
+
+
+def test_streams_of_compact_weights_compute_the_same() -> None:
+    """OpenVINO's streams race for weights that are still to be decompressed."""
+    shipped = Bundle.load(SHIPPED, verify=False)
+    reference = open_engine(shipped, "onnxruntime-cpu", 1, "fp32")
+    preprocessing = shipped.manifest.preprocessing
+    image = pixels(1, preprocessing.height, preprocessing.width)
+    found = open_engine(shipped, "openvino-cpu", 2, "fp32", 2)
+    for modality in MODALITIES:
+        for _ in range(4):
+            np.testing.assert_allclose(
+                found.run(modality, image), reference.run(modality, image), atol=1e-3
+            )

@@ -1,0 +1,64 @@
+"""The one resize rule, by vector instructions and by Pillow."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from vreid.resizing import resize_bilinear, resize_by_pillow
+
+SIDES = st.integers(1, 120)
+
+
+def noise(height: int, width: int, seed: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@given(height=SIDES, width=SIDES, new_height=SIDES, new_width=SIDES, seed=st.integers(0, 1000))
+def test_no_number_is_more_than_one_level_off_pillows(
+    height: int, width: int, new_height: int, new_width: int, seed: int
+) -> None:
+    pixels = noise(height, width, seed)
+    ours = resize_bilinear(pixels, new_height, new_width).astype(int)
+    assert np.abs(ours - resize_by_pillow(pixels, new_height, new_width)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "size", [(144, 256), (300, 300), (90, 400), (700, 500), (40, 30), (1080, 1920)]
+)
+def test_few_numbers_are_off_at_all(size: tuple[int, int]) -> None:
+    pixels = noise(*size, seed=4)
+    different = resize_bilinear(pixels, 192, 192) != resize_by_pillow(pixels, 192, 192)
+    assert different.mean() < 0.01
+
+
+def test_rows_come_first_whatever_the_sizes() -> None:
+    pixels = noise(200, 30, 1)
+    rows = Image.fromarray(pixels).resize((60, 200), Image.Resampling.BILINEAR)
+    expected = rows.resize((60, 20), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(resize_by_pillow(pixels, 20, 60), expected)
+
+
+def test_the_same_size_passes_unchanged() -> None:
+    pixels = noise(20, 30, 0)
+    assert resize_bilinear(pixels, 20, 30) is pixels
+
+
+def test_what_is_not_contiguous_is_resized_as_it_looks() -> None:
+    pixels = noise(60, 80, 5)
+    turned = pixels[::-1].swapaxes(0, 1)
+    np.testing.assert_array_equal(
+        resize_bilinear(turned, 30, 20), resize_bilinear(np.ascontiguousarray(turned), 30, 20)
+    )
+
+
+def test_threads_resize_at_the_same_time() -> None:
+    pictures = [noise(50 + number, 70, number) for number in range(40)]
+    with ThreadPoolExecutor(4) as pool:
+        resized = list(pool.map(lambda pixels: resize_bilinear(pixels, 33, 44), pictures))
+    for pixels, result in zip(pictures, resized, strict=True):
+        np.testing.assert_array_equal(result, resize_bilinear(pixels, 33, 44))

@@ -1,0 +1,183 @@
+"""OpenVINO as an engine on the CPU: float32, bfloat16, and the 8-bit files of a bundle."""
+
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vreid.bundle import Bundle
+from vreid.engines.cache_directory import writable_directory
+from vreid.engines.lane_engine import Images, LaneEngine
+from vreid.errors import BundleDamaged, EngineUnavailable
+from vreid.installation import install_hint
+from vreid.modality import Modality
+
+if TYPE_CHECKING:
+    import openvino
+
+NAME = "openvino-cpu"
+INPUT = "images"
+OUTPUT = "features"
+
+BATCH_SIZES = (1,)
+"""One image at a time and lane is as fast as several, and every size compiled costs memory and time
+at the start."""
+
+# An 8-bit network computes what it does not compute in 8 bits in float32.
+_HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
+
+_REPORTER = "openvino.tools.ovc"
+
+
+def open_openvino(
+    bundle: Bundle, precision: str, threads: int, lanes: int, modalities: Sequence[Modality]
+) -> LaneEngine:
+    """Compile one model per modality; every lane computes with `threads` / `lanes` threads.
+
+    Raises:
+        EngineUnavailable: OpenVINO is not installed, or does not compute in the precision here.
+        BundleUnsupported: the bundle has no such precision.
+        BundleDamaged: a network file cannot be loaded.
+    """
+    library = import_openvino()
+
+    def compiled(modality: Modality) -> _Compiled:
+        return _Compiled(_compile(library, bundle, modality, precision, threads, lanes), lanes)
+
+    # Compiling uses one thread of its own and waits for nobody.
+    with ThreadPoolExecutor(min(threads, len(modalities)), "compile") as pool:
+        networks = dict(zip(modalities, pool.map(compiled, modalities), strict=True))
+    return LaneEngine(NAME, precision, threads, lanes, BATCH_SIZES, bundle, networks)
+
+
+class _Compiled:
+    """One branch's compiled model with a request of its own for every lane.
+
+    A request is not to be run by two threads at once, and its output is overwritten by its next
+    run.
+    """
+
+    def __init__(self, model: "openvino.CompiledModel", lanes: int) -> None:
+        self._model = model
+        self._requests = [model.create_infer_request() for _ in range(lanes)]
+        self.takes_pixels = model.input().get_element_type().to_dtype() == np.uint8
+
+    def run(self, lane: int, images: Images) -> NDArray[np.generic]:
+        request = self._requests[lane]
+        request.infer([images], share_inputs=True)
+        found: NDArray[np.generic] = request.get_output_tensor().data
+        return found
+
+
+def import_openvino() -> ModuleType:
+    """Import OpenVINO without the part that reports every import over the network.
+
+    Raises:
+        EngineUnavailable: it is not installed.
+    """
+    # The package imports its converter of models only to offer it, does without where it is
+    # missing, and the converter is what reports. Nothing is converted here.
+    blocked = _REPORTER not in sys.modules
+    if blocked:
+        sys.modules[_REPORTER] = None  # type: ignore[assignment]
+    try:
+        import openvino
+    except ImportError as error:
+        raise EngineUnavailable(
+            f"OpenVINO is not installed; {install_hint('service,cpu')}"
+        ) from error
+    finally:
+        if blocked:
+            del sys.modules[_REPORTER]
+    module: ModuleType = openvino
+    return module
+
+
+def _compile(
+    library: ModuleType,
+    bundle: Bundle,
+    modality: Modality,
+    precision: str,
+    threads: int,
+    lanes: int,
+) -> "openvino.CompiledModel":
+    path = bundle.file(modality, precision)
+    core = library.Core()
+    properties: dict[str, Any] = {
+        "INFERENCE_PRECISION_HINT": _HINTS[precision],
+        "NUM_STREAMS": lanes,
+        "INFERENCE_NUM_THREADS": threads,
+        # Streams of several models would be pinned to the same processors.
+        "ENABLE_CPU_PINNING": False,
+        "LOG_LEVEL": "LOG_NONE",
+    }
+    cache = _cache_of(bundle, modality, precision)
+    try:
+        model = core.read_model(path)
+        _require_interface(model, path.name)
+        model.reshape({INPUT: [BATCH_SIZES[-1], *_image_shape(model)]})
+        if precision != "int8":
+            _fold_constants(model)
+        if cache is not None:
+            core.set_property({"CACHE_DIR": cache})
+        compiled = core.compile_model(model, "CPU", properties)
+    except BundleDamaged:
+        raise
+    except Exception as error:  # OpenVINO raises RuntimeError for everything
+        raise BundleDamaged(
+            f"{path} cannot be loaded by OpenVINO ({error}); "
+            "run `vreid bundle verify` on the bundle or export it again"
+        ) from error
+    taken = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+    if taken != _HINTS[precision]:
+        raise EngineUnavailable(
+            f"{NAME} was asked for {precision}, but computes in {taken} on this processor; "
+            "use the precision auto"
+        )
+    return compiled
+
+
+def _fold_constants(model: "openvino.Model") -> None:
+    """Compute what depends on constants alone, such as weights stored in 8 bits, before compiling.
+
+    OpenVINO 2026.4 does it while it compiles, in every stream at once and into memory that streams
+    share: two streams of a bundle with compact weights then gave wrong features in most trials.
+    8-bit networks keep their weights as they are, and had no such race.
+    """
+    from openvino.passes import ConstantFolding, Manager
+
+    passes = Manager()
+    passes.register_pass(ConstantFolding())
+    passes.run_passes(model)
+
+
+def _cache_of(bundle: Bundle, modality: Modality, precision: str) -> str | None:
+    """Where OpenVINO keeps the compiled model; None where compiling is as fast as reading it."""
+    if precision != "int8":
+        return None
+    sha256 = bundle.manifest.files_of(precision)[modality].sha256
+    directory = writable_directory("openvino", sha256)
+    return None if directory is None else str(directory)
+
+
+def _image_shape(model: "openvino.Model") -> list[int]:
+    return [side.get_length() for side in list(model.input().get_partial_shape())[1:]]
+
+
+def _require_interface(model: "openvino.Model", file_name: str) -> None:
+    inputs = [port.get_any_name() for port in model.inputs]
+    outputs = [port.get_any_name() for port in model.outputs]
+    if inputs != [INPUT] or outputs != [OUTPUT]:
+        raise BundleDamaged(
+            f"{file_name} maps {inputs} to {outputs} instead of {INPUT} to {OUTPUT}; "
+            "export the bundle again"
+        )
+    taken = model.input().get_element_type().to_dtype()
+    if taken not in (np.uint8, np.float32):
+        raise BundleDamaged(
+            f"{file_name} takes {taken} instead of uint8 or float32; export the bundle again"
+        )
