@@ -23,10 +23,15 @@ MEASURED_BATCH = 4
 
 
 def mean_inputs(
-    model: onnx.ModelProto, tensors: Collection[str], images: NDArray[np.float32]
+    model: onnx.ModelProto, tensors: Collection[str], images: NDArray[np.float32 | np.uint8]
 ) -> dict[str, NDArray[np.float64]]:
-    """Mean of each named intermediate tensor (N, C, ...) over images and positions, (C,) each."""
+    """Mean of each named intermediate tensor (N, C, ...) over images and positions, (C,) each.
+
+    ``images`` are what the graph takes.
+    """
     names = sorted(set(tensors))
+    if not names:
+        return {}
     observed = onnx.ModelProto()
     observed.CopyFrom(model)
     observed.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
@@ -63,7 +68,27 @@ def correct_biases(
         bias = biases.get(node.input[2]) if len(node.input) > 2 else None
         if bias is None:
             continue
-        change = changes[weight]
-        shift = change.reshape(*change.shape[:2], -1).sum(axis=2) @ means[node.input[0]]
+        shift = mean_shift(changes[weight], means[node.input[0]])
         corrected = numpy_helper.to_array(bias) - shift
         bias.CopyFrom(numpy_helper.from_array(corrected.astype(np.float32), bias.name))
+
+
+def mean_shift(change: NDArray[np.float32], means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What a change of a convolution's weight (C_out, C_in / groups, ...) shifts, (C_out,).
+
+    ``means`` (C_in,) are those of its inputs.
+    """
+    summed = change.reshape(*change.shape[:2], -1).sum(axis=2)
+    outputs, inputs = summed.shape
+    groups = len(means) // inputs
+    # A matrix product for each group: of one group it is `summed @ means`.
+    return np.concatenate(
+        [
+            part @ mean
+            for part, mean in zip(
+                summed.reshape(groups, outputs // groups, inputs),
+                means.reshape(groups, inputs),
+                strict=True,
+            )
+        ]
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +28,9 @@ from export.parity import (
     torch_embed,
 )
 from export.provenance import describe_checkpoint, trained_identities
+from export.quantisation.calibration_images import pixels_or_reason
+from export.quantisation.measured_sets import measured_sets
+from export.quantisation.variants import DEFAULT_VARIANTS, VariantName, write_variants
 from export.reference_images import ReferenceImages, reference_images
 from export.reliability_picture import write_reliability_pictures
 from export.tolerances import (
@@ -56,10 +60,10 @@ from training.checkpoint import load_ccnet
 from training.data import Dataset
 from training.model import CCNet
 from vreid.bundle import Bundle, describe_file, write_manifest
-from vreid.engines import BranchEngine, open_engine
+from vreid.engines import BranchRunner, open_engine
 from vreid.manifest import Manifest, compute_fingerprint
 from vreid.modality import MODALITIES, Modality
-from vreid.preprocessing import Preprocessing
+from vreid.preprocessing import Preprocessing, normalise
 
 WeightStorage = Literal["float32", "compact"]
 
@@ -99,6 +103,7 @@ def export_bundle(
     halved: Sequence[NamedSet] = (),
     weighting: ModalityWeighting = "fit",
     licences: Mapping[str, str] | None = None,
+    variants: Sequence[VariantName] = DEFAULT_VARIANTS,
     force: bool = False,
 ) -> Bundle:
     """Write a checkpoint as a bundle; a check that fails writes nothing.
@@ -116,6 +121,8 @@ def export_bundle(
         halved: data sets of which half of the identities calibrate and the others are reported.
         weighting: ``fit`` the weights of the modalities, ``none``, or gains for RGB, NIR, TIR.
         licences: terms of the training data by source name, for the model card.
+        variants: other precisions to measure, and to write if they cost little; the manifest's
+            ``metrics.variants.not_written`` says why one was not.
         force: replace a bundle that is already at ``out``.
 
     Raises:
@@ -143,6 +150,7 @@ def export_bundle(
         provenance=describe_checkpoint(checkpoint, licences or {}),
         trained=trained,
         weighting=weighting,
+        variants=variants,
         force=force,
     )
 
@@ -159,6 +167,7 @@ def write_checked_bundle(
     provenance: Mapping[str, Any],
     trained: TrainedIdentities,
     weighting: ModalityWeighting = "fit",
+    variants: Sequence[VariantName] = (),
     force: bool = False,
 ) -> Bundle:
     """Check the graphs of a network, measure them and write them; errors as `export_bundle`."""
@@ -175,10 +184,14 @@ def write_checked_bundle(
         parity["float32"] = summary(compact_parity)
     with staged_directory(out, force) as directory:
         manifest = _write_files(directory, identity, network.feature_size, files)
-        engine = open_engine(Bundle.load(directory), ENGINE)
-        require_engine_runs_the_files(engine.run, files, references.images)
+        engine = open_engine(Bundle.load(directory), ENGINE, precision=PRECISION)
+        require_engine_runs_the_files(engine.run, files, references)
         embedded = _embed_roles(roles, manifest.preprocessing, engine, manifest.feature_size)
         figures = validation_figures(embedded, trained)
+        # Only where nothing is reported do the fitted sets say what another way to compute costs.
+        reported = bool(roles.reported or roles.halved)
+        default = embedded.ranked if reported else embedded.fitted
+        embed = partial(_measured_sets, roles, manifest)
         measured = {
             "validation": figures.metrics,
             "validation_note": IN_SAMPLE if embedded.reported and not embedded.separate else None,
@@ -189,16 +202,8 @@ def write_checked_bundle(
             "parity": parity,
         }
         if weights == "compact":
-            # Only where nothing is reported do the fitted sets say what the weights cost.
-            reported = bool(roles.reported or roles.halved)
-            exact = _embed_roles(
-                replace(roles, calibration={}) if reported else roles,
-                manifest.preprocessing,
-                _GraphEngine(graphs),
-                manifest.feature_size,
-            )
-            before = mean_average_precisions(exact.ranked if reported else exact.fitted)
-            after = mean_average_precisions(embedded.ranked if reported else embedded.fitted)
+            exact = embed(_GraphEngine(graphs, manifest.preprocessing))
+            before, after = mean_average_precisions(exact), mean_average_precisions(default)
             require_same_map(before, after)
             measured["compact_map"] = {"float32": before, "compact": after}
         manifest = replace(
@@ -215,6 +220,9 @@ def write_checked_bundle(
             calibration=figures.calibration,
             auto_policy=figures.auto_policy.policy,
         )
+        if variants:
+            pixels = pixels_or_reason(roles, manifest.preprocessing)
+            manifest = write_variants(directory, manifest, variants, pixels, default, embed)
         write_manifest(directory, manifest)
         if figures.calibration is not None:
             write_reliability_pictures(directory, embedded.reported, figures.calibration)
@@ -273,18 +281,16 @@ def check_against_float32(
 
 
 class _GraphEngine:
-    """Graphs in memory behind the protocol that runs a bundle."""
+    """Graphs in memory behind the protocol that runs branches."""
 
-    name = ENGINE
-    precision = PRECISION
-
-    def __init__(self, graphs: Graphs) -> None:
+    def __init__(self, graphs: Graphs, preprocessing: Preprocessing) -> None:
+        self._normalisation = preprocessing.normalisation
         self._branches: dict[Modality, Embed] = {
             modality: graph_embed(graph) for modality, graph in graphs.items()
         }
 
-    def run(self, modality: Modality, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._branches[modality](images)
+    def run(self, modality: Modality, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return self._branches[modality](normalise(pixels, self._normalisation[modality]))
 
 
 def _modality_weights(
@@ -300,7 +306,11 @@ def _modality_weights(
     if weighting == "none" or not roles.all():
         return ModalityWeights(NEUTRAL)
     embedded = _embed_roles(
-        roles, identity.preprocessing, _GraphEngine(graphs), network.feature_size, only_fitted=True
+        roles,
+        identity.preprocessing,
+        _GraphEngine(graphs, identity.preprocessing),
+        network.feature_size,
+        only_fitted=True,
     )
     return fit_modality_weights(list(embedded.fitted.values()))
 
@@ -308,7 +318,7 @@ def _modality_weights(
 def _embed_roles(
     roles: Roles,
     preprocessing: Preprocessing,
-    engine: BranchEngine,
+    engine: BranchRunner,
     feature_size: int,
     *,
     only_fitted: bool = False,
@@ -318,6 +328,10 @@ def _embed_roles(
 
     reported = {} if only_fitted and roles.separate else embedded(roles.reported)
     return by_role(roles, reported, embedded(roles.halved), embedded(roles.calibration))
+
+
+def _measured_sets(roles: Roles, manifest: Manifest, runner: BranchRunner) -> EmbeddedSets:
+    return measured_sets(roles, manifest.preprocessing, runner, manifest.feature_size)
 
 
 def _write_files(

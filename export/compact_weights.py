@@ -90,7 +90,7 @@ def compact(
             continue
         weight = numpy_helper.to_array(tensor)
         replacement = (
-            _as_int8(tensor.name, weight, _output_axis(readers[tensor.name][0]))
+            _as_int8(tensor.name, weight, output_axis(readers[tensor.name][0]))
             if storage == "int8"
             else _as_float16(tensor.name, weight)
         )
@@ -192,7 +192,8 @@ def _is_grouped(node: onnx.NodeProto) -> bool:
     return any(attribute.name == "group" and attribute.i > 1 for attribute in node.attribute)
 
 
-def _output_axis(node: onnx.NodeProto) -> int:
+def output_axis(node: onnx.NodeProto) -> int:
+    """The axis of a weighted node's weight along which its output channels lie."""
     if node.op_type == "Conv":
         return 0
     transposed = any(attribute.name == "transB" and attribute.i for attribute in node.attribute)

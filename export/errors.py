@@ -22,6 +22,10 @@ class ValidationDataError(ExportError):
     """The data named for validation cannot serve as such."""
 
 
+class CalibrationImagesError(ExportError):
+    """There are too few real images to take the ranges of activations from."""
+
+
 class ParityError(ExportError):
     """A written graph does not compute what it should.
 

@@ -8,6 +8,7 @@ from typing import Any
 from export.calibration_section import calibration_sections
 from export.markdown import table
 from export.training_section import training_section
+from export.variants_section import variants_section
 from vreid.manifest import Manifest
 
 CARD_NAME = "MODEL_CARD.md"
@@ -35,11 +36,12 @@ def render_model_card(manifest: Manifest) -> str:
         training_section(manifest.provenance),
         _measurements(manifest),
         *calibration_sections(manifest.metrics),
+        variants_section(manifest),
         _limits(manifest),
         _licences(manifest.provenance),
         _export(manifest),
     ]
-    return "\n\n".join(sections) + "\n"
+    return "\n\n".join(section for section in sections if section) + "\n"
 
 
 def _title(manifest: Manifest) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,9 @@ from vreid.modality import Modality
 Features = NDArray[np.float32]
 Embed = Callable[[NDArray[np.float32]], Features]
 """Maps (n, 3, H, W) images to (n, D) features."""
+
+Images = NDArray[np.float32] | NDArray[np.uint8]
+"""What a graph takes: (n, 3, H, W) normalised, or (n, H, W, 3) pixels."""
 
 BATCH_SIZES = (1, 3, 8)
 RUNS_PER_BATCH_SIZE = 3
@@ -81,6 +85,10 @@ def check_graph(graph: onnx.ModelProto, modality: Modality) -> None:
 
     Raises ParityError when it objects.
     """
+    _check(graph, modality)
+
+
+def _check(graph: onnx.ModelProto | str, modality: Modality) -> None:
     try:
         onnx.checker.check_model(graph, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as problem:
@@ -92,6 +100,11 @@ def check_graph(graph: onnx.ModelProto, modality: Modality) -> None:
             measured=0.0,
             allowed=0.0,
         ) from problem
+
+
+def check_graph_file(path: Path, modality: Modality) -> None:
+    """The same of a file, whose weights may lie in another one beside it."""
+    _check(str(path), modality)
 
 
 def torch_embed(branch: Branch) -> Embed:
@@ -106,7 +119,7 @@ def torch_embed(branch: Branch) -> Embed:
     return embed
 
 
-def graph_embed(graph: onnx.ModelProto) -> Embed:
+def graph_embed(graph: onnx.ModelProto) -> Callable[[Images], Features]:
     """The graph as a function of arrays, run by ONNX Runtime on the CPU."""
     options = onnxruntime.SessionOptions()
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -114,7 +127,7 @@ def graph_embed(graph: onnx.ModelProto) -> Embed:
         serialise(graph), options, providers=["CPUExecutionProvider"]
     )
 
-    def embed(images: NDArray[np.float32]) -> Features:
+    def embed(images: Images) -> Features:
         return np.asarray(session.run([OUTPUT], {INPUT: images})[0], dtype=np.float32)
 
     return embed

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 
 from vreid.decoding import decode_image
 from vreid.modality import MODALITIES, Modality
-from vreid.preprocessing import Preprocessing, preprocess
+from vreid.preprocessing import Preprocessing, branch_pixels, normalise
 from vreid.sample import Sample
 
 COUNT = 24
@@ -27,34 +27,44 @@ DRAWN_SIZE = (210, 310)
 
 @dataclass(frozen=True, slots=True)
 class ReferenceImages:
-    """Preprocessed images of each modality, (COUNT, 3, H, W), the first ``real`` of them real."""
+    """Images of each modality, the first ``real`` of them real.
 
+    ``pixels`` (COUNT, H, W, 3) are what an engine takes, ``images`` (COUNT, 3, H, W) the same
+    normalised, which a float32 graph takes.
+    """
+
+    pixels: dict[Modality, NDArray[np.uint8]]
     images: dict[Modality, NDArray[np.float32]]
     real: dict[Modality, int]
 
 
 def reference_images(samples: Iterable[Sample], preprocessing: Preprocessing) -> ReferenceImages:
     """Real images of the samples, topped up with drawn ones where a modality has too few."""
-    real: dict[Modality, list[NDArray[np.float32]]] = {modality: [] for modality in MODALITIES}
+    real: dict[Modality, list[NDArray[np.uint8]]] = {modality: [] for modality in MODALITIES}
     for sample in samples:
         wanting = [m for m in sample.images if len(real[m]) < COUNT]
         for modality in wanting:
-            pixels = decode_image(sample.read(modality))
-            real[modality].append(preprocess(pixels, modality, preprocessing))
+            decoded = decode_image(sample.read(modality))
+            real[modality].append(branch_pixels(decoded, modality, preprocessing))
         if all(len(images) == COUNT for images in real.values()):
             break
+    pixels = {
+        modality: np.stack(
+            [
+                *images,
+                *(
+                    branch_pixels(drawn_image(modality, number), modality, preprocessing)
+                    for number in range(len(images), COUNT)
+                ),
+            ]
+        )
+        for modality, images in real.items()
+    }
     return ReferenceImages(
+        pixels=pixels,
         images={
-            modality: np.stack(
-                [
-                    *images,
-                    *(
-                        preprocess(drawn_image(modality, number), modality, preprocessing)
-                        for number in range(len(images), COUNT)
-                    ),
-                ]
-            )
-            for modality, images in real.items()
+            modality: normalise(images, preprocessing.normalisation[modality])
+            for modality, images in pixels.items()
         },
         real={modality: len(images) for modality, images in real.items()},
     )

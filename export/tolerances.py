@@ -23,6 +23,7 @@ from export.parity import (
     batch_parity,
     graph_embed,
 )
+from export.reference_images import ReferenceImages
 from vreid.modality import MODALITIES, Modality
 
 MAX_DIFFERENCE = 2.0**-11
@@ -130,15 +131,16 @@ def require_same_map(before: Mapping[str, float], after: Mapping[str, float]) ->
 
 
 def require_engine_runs_the_files(
-    engine: Callable[[Modality, NDArray[np.float32]], Features],
+    engine: Callable[[Modality, NDArray[np.uint8]], Features],
     graphs: Mapping[Modality, onnx.ModelProto],
-    images: Mapping[Modality, NDArray[np.float32]],
+    references: ReferenceImages,
 ) -> None:
     """Raise ParityError unless the engine that serves a bundle gives what its graphs give."""
     for modality in MODALITIES:
-        batch = images[modality][: max(BATCH_SIZES)]
+        batch = references.images[modality][: max(BATCH_SIZES)]
+        pixels = references.pixels[modality][: max(BATCH_SIZES)]
         parity = batch_parity(
-            len(batch), graph_embed(graphs[modality])(batch), engine(modality, batch)
+            len(batch), graph_embed(graphs[modality])(batch), engine(modality, pixels)
         )
         if not parity.min_cosine >= MIN_COSINE:
             raise _failure(

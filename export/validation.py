@@ -15,7 +15,7 @@ from training.embedded import EmbeddedDataset, embed_dataset
 from training.errors import TrainingError
 from training.evaluation import evaluate, evaluate_subsets
 from vreid.calibration import Calibration
-from vreid.engines import BranchEngine
+from vreid.engines import BranchRunner
 from vreid.preprocessing import Preprocessing
 from vreid.sample import Sample
 
@@ -82,7 +82,7 @@ def _in_turn(groups: Iterable[Iterable[Sample]]) -> Iterator[Sample]:
 def embed_validation(
     datasets: Mapping[str, Dataset],
     preprocessing: Preprocessing,
-    engine: BranchEngine,
+    engine: BranchRunner,
     feature_size: int,
 ) -> EmbeddedSets:
     """Every set's query and gallery as features; errors as ``training.embedded``."""

@@ -3,8 +3,12 @@
 Each branch is a strided convolution with random weights, tanh, global average pooling and an
 affine 1 x 1 convolution, as an ONNX file of a few kilobytes. Equal seeds give equal files and
 fingerprints.
+
+With ``variants`` there are a real int8 file of each branch, which takes uint8 pixels, and bf16,
+which runs the files of fp32. Their losses and speeds are made up.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +20,13 @@ from vreid.bundle import Bundle, describe_file, write_manifest
 from vreid.calibration import Calibration, CalibrationTable
 from vreid.manifest import Manifest, compute_fingerprint
 from vreid.modality import MODALITIES
-from vreid.preprocessing import Preprocessing
+from vreid.preprocessing import IMAGENET, Preprocessing
+from vreid.variant import Variant, VariantMap
 
 _KERNEL = 4
+
+_TANH_SCALE, _TANH_ZERO = 2 / 255, 128
+"""uint8 steps over [-1, 1]."""
 
 
 def make_tiny_bundle(
@@ -30,6 +38,7 @@ def make_tiny_bundle(
     seed: int = 0,
     auto_policy: str = "shared",
     calibrated: bool = True,
+    variants: bool = False,
 ) -> Bundle:
     """Write a bundle into `directory` (made if absent) and load it.
 
@@ -41,14 +50,20 @@ def make_tiny_bundle(
         seed: of the weights; another seed is another model with another fingerprint.
         auto_policy: what the policy auto stands for.
         calibrated: whether the manifest holds probabilities for every policy.
+        variants: whether it has int8 and bf16, too.
     """
     directory.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng(seed)
-    files = {}
+    files, int8_files = {}, {}
     for modality in MODALITIES:
         path = f"{modality}.onnx"
-        onnx.save(_branch(generator, feature_size, height, width), directory / path)
+        weights = _weights(generator, feature_size)
+        onnx.save(_branch(weights, height, width), directory / path)
         files[modality] = describe_file(directory, path)
+        if variants:
+            path = f"{modality}.int8.onnx"
+            onnx.save(_int8_branch(weights, height, width), directory / path)
+            int8_files[modality] = describe_file(directory, path)
     preprocessing = Preprocessing(height, width)
     write_manifest(
         directory,
@@ -58,7 +73,7 @@ def make_tiny_bundle(
             modalities=MODALITIES,
             feature_size=feature_size,
             preprocessing=preprocessing,
-            files={"fp32": files},
+            files={"fp32": files, "int8": int8_files} if variants else {"fp32": files},
             precision="fp32",
             fingerprint=compute_fingerprint(
                 {modality: entry.sha256 for modality, entry in files.items()},
@@ -68,54 +83,111 @@ def make_tiny_bundle(
             provenance={"data": "random weights, for tests"},
             calibration=_calibration() if calibrated else None,
             auto_policy=auto_policy,
+            variants=_variants() if variants else {},
         ),
     )
     return Bundle.load(directory)
 
 
-def _branch(
-    generator: np.random.Generator, feature_size: int, height: int, width: int
-) -> onnx.ModelProto:
-    kernel = generator.normal(0, 0.4, (feature_size, 3, _KERNEL, _KERNEL))
-    weights = {
-        "kernel": kernel,
+def _variants() -> dict[str, Variant]:
+    return {
+        "int8": Variant("int8", {"made up": VariantMap(0.9, 0.898, 0.899)}, 0.2),
+        "bf16": Variant("fp32", {"made up": VariantMap(0.9, 0.9, 0.9)}, 0.0),
+    }
+
+
+def _weights(generator: np.random.Generator, feature_size: int) -> dict[str, NDArray[np.float32]]:
+    drawn = {
+        "kernel": generator.normal(0, 0.4, (feature_size, 3, _KERNEL, _KERNEL)),
         "kernel_bias": generator.normal(0, 0.2, feature_size),
         "mixing": generator.normal(0, 2, (feature_size, feature_size, 1, 1)),
         "mixing_bias": generator.normal(0, 0.1, feature_size),
     }
+    return {name: values.astype(np.float32) for name, values in drawn.items()}
+
+
+def _branch(weights: dict[str, NDArray[np.float32]], height: int, width: int) -> onnx.ModelProto:
     nodes = [
-        helper.make_node(
-            "Conv",
-            ["images", "kernel", "kernel_bias"],
-            ["responses"],
-            kernel_shape=[_KERNEL, _KERNEL],
-            strides=[_KERNEL, _KERNEL],
-        ),
+        _first_convolution("images"),
         helper.make_node("Tanh", ["responses"], ["activations"]),
-        helper.make_node("GlobalAveragePool", ["activations"], ["pooled"]),
+        *_rest("activations", "mixing"),
+    ]
+    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["N", 3, height, width])
+    return _model(nodes, images, weights)
+
+
+def _int8_branch(
+    weights: dict[str, NDArray[np.float32]], height: int, width: int
+) -> onnx.ModelProto:
+    """The same of uint8 pixels (N, H, W, 3), with a quantised second convolution."""
+    largest = np.abs(weights["mixing"]).max(axis=(1, 2, 3))
+    scale = (largest / 127).astype(np.float32)
+    constants = {
+        **{name: values for name, values in weights.items() if name != "mixing"},
+        "mean": 255 * np.array(IMAGENET.mean, dtype=np.float32).reshape(1, 3, 1, 1),
+        "deviation": 255 * np.array(IMAGENET.std, dtype=np.float32).reshape(1, 3, 1, 1),
+        "tanh_scale": np.float32(_TANH_SCALE),
+        "tanh_zero": np.uint8(_TANH_ZERO),
+        "mixing_scale": scale,
+        "mixing_int8": np.rint(weights["mixing"] / scale[:, None, None, None]).astype(np.int8),
+    }
+    step = ["tanh_scale", "tanh_zero"]
+    nodes = [
+        helper.make_node("Transpose", ["images"], ["planes"], perm=[0, 3, 1, 2]),
+        helper.make_node("Cast", ["planes"], ["levels"], to=TensorProto.FLOAT),
+        helper.make_node("Sub", ["levels", "mean"], ["centred"]),
+        helper.make_node("Div", ["centred", "deviation"], ["normalised"]),
+        _first_convolution("normalised"),
+        helper.make_node("Tanh", ["responses"], ["activations"]),
+        helper.make_node("QuantizeLinear", ["activations", *step], ["activations_uint8"]),
+        helper.make_node("DequantizeLinear", ["activations_uint8", *step], ["quantised"]),
+        helper.make_node(
+            "DequantizeLinear", ["mixing_int8", "mixing_scale"], ["mixing_restored"], axis=0
+        ),
+        *_rest("quantised", "mixing_restored"),
+    ]
+    images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["N", height, width, 3])
+    return _model(nodes, images, constants)
+
+
+def _first_convolution(images: str) -> onnx.NodeProto:
+    return helper.make_node(
+        "Conv",
+        [images, "kernel", "kernel_bias"],
+        ["responses"],
+        kernel_shape=[_KERNEL, _KERNEL],
+        strides=[_KERNEL, _KERNEL],
+    )
+
+
+def _rest(activations: str, mixing: str) -> list[onnx.NodeProto]:
+    return [
+        helper.make_node("GlobalAveragePool", [activations], ["pooled"]),
         # A convolution and not a Gemm: it works image by image, so a row's features are the same
         # to the last bit in a batch of any size.
-        helper.make_node(
-            "Conv", ["pooled", "mixing", "mixing_bias"], ["mixed"], kernel_shape=[1, 1]
-        ),
+        helper.make_node("Conv", ["pooled", mixing, "mixing_bias"], ["mixed"], kernel_shape=[1, 1]),
         helper.make_node("Flatten", ["mixed"], ["features"]),
     ]
+
+
+def _model(
+    nodes: list[onnx.NodeProto],
+    images: onnx.ValueInfoProto,
+    constants: Mapping[str, NDArray[np.generic]],
+) -> onnx.ModelProto:
+    size = len(constants["mixing_bias"])
     graph = helper.make_graph(
         nodes,
         "branch",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["N", 3, height, width])],
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["N", feature_size])],
-        [_initializer(name, values) for name, values in weights.items()],
+        [images],
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["N", size])],
+        [numpy_helper.from_array(np.asarray(values), name) for name, values in constants.items()],
     )
     model = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="tests"
     )
     onnx.checker.check_model(model)
     return model
-
-
-def _initializer(name: str, values: NDArray[np.float64]) -> TensorProto:
-    return numpy_helper.from_array(values.astype(np.float32), name)
 
 
 def _calibration() -> Calibration:

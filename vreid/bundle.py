@@ -53,7 +53,8 @@ class Bundle:
 
         Args:
             modality: the branch.
-            precision: for instance ``fp32``; the manifest's default when None.
+            precision: for instance ``fp32``; the manifest's default when None. That of a variant
+                which only computes otherwise, such as ``bf16``, gives the file that it runs.
 
         Raises:
             BundleUnsupported: the bundle has no such precision or branch.
@@ -85,12 +86,7 @@ class Bundle:
                     )
 
     def _entry(self, modality: Modality, precision: str) -> FileEntry:
-        entries = self.manifest.files.get(precision)
-        if entries is None:
-            raise BundleUnsupported(
-                f"bundle {self.manifest.name} has no precision {precision!r}; "
-                f"use one of {', '.join(self.manifest.files)}"
-            )
+        entries = self.manifest.files_of(precision)
         if modality not in entries:
             raise BundleUnsupported(
                 f"bundle {self.manifest.name} has no {modality} branch, only "

@@ -38,7 +38,7 @@ def summarise(bundle: Bundle) -> dict[str, Any]:
         "version": manifest.version,
         "fingerprint": bundle.fingerprint,
         "modalities": [modality.value for modality in manifest.modalities],
-        "precisions": list(manifest.files),
+        "precisions": list(manifest.precisions),
         "feature_size": manifest.feature_size,
         "input": f"{manifest.preprocessing.height}x{manifest.preprocessing.width}",
         "auto_policy": manifest.auto_policy,

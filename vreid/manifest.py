@@ -19,8 +19,12 @@ from vreid.modality import MODALITIES, Modality, parse_modality, subset_name
 from vreid.policy import resolve_policy
 from vreid.preprocessing import Preprocessing
 from vreid.strict_json import Fields
+from vreid.variant import Variant
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Written. Version 1, which had no variants, is still read."""
+
+_READ_VERSIONS = range(1, SCHEMA_VERSION + 1)
 
 _HEX_DIGITS = frozenset("0123456789abcdef")
 
@@ -64,7 +68,8 @@ class Manifest:
         modalities: the branches it has, in the fixed order.
         feature_size: D, the length of one branch's feature.
         preprocessing: what a branch's input is made by.
-        files: precision -> modality -> file. Every precision has every modality.
+        files: precision -> modality -> file. Every precision has every modality. One that shares
+            another's files has none here, see `files_of`.
         precision: the one that is used unless another is asked for, and that defines
             the fingerprint.
         fingerprint: see `compute_fingerprint`.
@@ -72,7 +77,7 @@ class Manifest:
         metrics: measured figures, free form.
         calibration: probabilities and thresholds, if they were fitted.
         auto_policy: the scoring policy that ``auto`` stands for.
-        schema_version: of this layout.
+        variants: precisions other than the default, with what they were measured to cost.
 
     Raises:
         ConfigurationError: parts do not fit together.
@@ -90,7 +95,7 @@ class Manifest:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     calibration: Calibration | None = None
     auto_policy: str = "shared"
-    schema_version: int = SCHEMA_VERSION
+    variants: Mapping[str, Variant] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.modalities or self.modalities != tuple(
@@ -111,6 +116,18 @@ class Manifest:
                     f"files.{precision} has {subset_name(entries) or 'none'}; "
                     f"give one file for each of {subset_name(self.modalities)}"
                 )
+        for name, variant in self.variants.items():
+            if name == self.precision:
+                raise ConfigurationError(
+                    f"variants.{name} is the default precision; list only the others"
+                )
+            if variant.files_of not in self.files or (
+                name in self.files and variant.files_of != name
+            ):
+                raise ConfigurationError(
+                    f"variants.{name}.files_of is {variant.files_of!r}, and there are files of "
+                    f"{', '.join(self.files)}; name those that it runs"
+                )
         lacking = set(self.modalities) - set(self.preprocessing.normalisation)
         if lacking:
             raise ConfigurationError(
@@ -121,10 +138,30 @@ class Manifest:
         except ScoringError as error:
             raise ConfigurationError(f"auto_policy: {error}") from error
 
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """Everything that `files_of` takes, the default first."""
+        return tuple(dict.fromkeys([self.precision, *self.files, *self.variants]))
+
+    def files_of(self, precision: str) -> Mapping[Modality, FileEntry]:
+        """The files that a precision runs, which may be another's.
+
+        Raises:
+            BundleUnsupported: there is no such precision.
+        """
+        if precision not in self.precisions:
+            raise BundleUnsupported(
+                f"bundle {self.name} has no precision {precision!r}; "
+                f"use one of {', '.join(self.precisions)}"
+            )
+        if precision in self.variants:
+            return self.files[self.variants[precision].files_of]
+        return self.files[precision]
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, as `from_json` reads them."""
         return {
-            "schema_version": self.schema_version,
+            "schema_version": SCHEMA_VERSION,
             "name": self.name,
             "version": self.version,
             "modalities": [modality.value for modality in self.modalities],
@@ -142,6 +179,7 @@ class Manifest:
                 }
                 for precision, entries in self.files.items()
             },
+            "variants": {name: variant.to_json() for name, variant in self.variants.items()},
             "fingerprint": self.fingerprint,
             "auto_policy": self.auto_policy,
             "provenance": dict(self.provenance),
@@ -151,7 +189,7 @@ class Manifest:
 
     @classmethod
     def from_json(cls, document: object) -> "Manifest":
-        """Read what ``to_json`` wrote.
+        """Read what ``to_json`` wrote, now or at an older schema version.
 
         Raises:
             BundleUnsupported: another schema version.
@@ -160,12 +198,13 @@ class Manifest:
         try:
             fields = Fields(document, "manifest")
             version = fields.integer("schema_version", 1)
-            if version != SCHEMA_VERSION:
+            if version not in _READ_VERSIONS:
                 raise BundleUnsupported(
                     f"the bundle's manifest has schema version {version} and this vreid reads "
-                    f"{SCHEMA_VERSION}; upgrade vreid or export the bundle again"
+                    f"{_READ_VERSIONS.start} to {SCHEMA_VERSION}; "
+                    "upgrade vreid or export the bundle again"
                 )
-            return _manifest(fields)
+            return _manifest(fields, version)
         except (ConfigurationError, SampleError) as error:
             raise BundleDamaged(
                 f"the bundle's manifest is not valid: {error}; export the bundle again"
@@ -204,10 +243,9 @@ def expected_fingerprint(manifest: Manifest) -> str:
     )
 
 
-def _manifest(fields: Fields) -> Manifest:
+def _manifest(fields: Fields, version: int) -> Manifest:
     files = fields.fields("files")
     manifest = Manifest(
-        schema_version=fields.integer("schema_version", 1),
         name=fields.text("name"),
         version=fields.text("version"),
         modalities=tuple(parse_modality(name) for name in fields.texts("modalities")),
@@ -217,6 +255,7 @@ def _manifest(fields: Fields) -> Manifest:
         ),
         precision=fields.text("precision"),
         files={precision: _entries(files.fields(precision)) for precision in files.names()},
+        variants=_variants(fields.fields("variants")) if version > 1 else {},
         fingerprint=fields.text("fingerprint"),
         auto_policy=fields.text("auto_policy"),
         provenance=fields.mapping("provenance"),
@@ -229,6 +268,10 @@ def _manifest(fields: Fields) -> Manifest:
     )
     fields.finish()
     return manifest
+
+
+def _variants(fields: Fields) -> dict[str, Variant]:
+    return {name: Variant.from_json(fields.fields(name)) for name in fields.names()}
 
 
 def _entries(fields: Fields) -> dict[Modality, FileEntry]:

@@ -10,7 +10,7 @@ import torch
 from click.testing import CliRunner, Result
 
 from export.cli import export
-from export.reference_images import reference_images
+from export.reference_images import ReferenceImages, reference_images
 from tests.export.small_run import (
     PREPROCESSING,
     Images,
@@ -24,9 +24,15 @@ from vreid.modality import MODALITIES, Modality
 
 
 @pytest.fixture(scope="session")
-def images() -> Images:
-    """Drawn and preprocessed images, (24, 3, SIDE, SIDE) per modality."""
-    return reference_images([], PREPROCESSING).images
+def references() -> ReferenceImages:
+    """Drawn images, 24 per modality."""
+    return reference_images([], PREPROCESSING)
+
+
+@pytest.fixture(scope="session")
+def images(references: ReferenceImages) -> Images:
+    """The same as graphs take them, (24, 3, SIDE, SIDE) per modality."""
+    return references.images
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +62,8 @@ def command(tree: Path, checkpoint: Path, tmp_path_factory: pytest.TempPathFacto
     out = tmp_path_factory.mktemp("bundles") / "float32"
     arguments = [str(checkpoint), "--out", str(out), "--data", "msvr310", "--root", str(tree)]
     arguments += ["--licence", "synthetic=made for tests", "--version", "2.1.0"]
+    # Variants take a while and have tests of their own.
+    arguments += ["--variants", "none"]
     return CliRunner().invoke(export, arguments, catch_exceptions=False)
 
 

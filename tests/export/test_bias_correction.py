@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from export.bias_correction import mean_inputs
+from export.bias_correction import mean_inputs, mean_shift
 from export.compact_weights import compact
 from export.parity import graph_embed
 
@@ -57,3 +57,9 @@ def test_means_are_taken_per_channel_over_images_and_positions() -> None:
     np.testing.assert_allclose(means["images"], images.mean(axis=(0, 2, 3)), atol=1e-6)
     assert means["activations"].shape == (256,)
     assert (means["activations"] > 0).all()
+
+
+def test_of_a_grouped_convolution_each_group_shifts_by_its_own_inputs() -> None:
+    change = np.array([[[[1.0]]], [[[2.0]]], [[[3.0]]], [[[4.0]]]], dtype=np.float32)
+    means = np.array([10.0, 100.0])
+    np.testing.assert_allclose(mean_shift(change, means), [10, 20, 300, 400])

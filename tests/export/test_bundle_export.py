@@ -22,7 +22,7 @@ from export.named_sets import Roles
 from export.parity import torch_embed
 from export.reference_images import ReferenceImages
 from export.tolerances import MIN_COSINE
-from tests.export.small_run import PREPROCESSING, SIDE, Images, write_msvr310
+from tests.export.small_run import PREPROCESSING, SIDE, write_msvr310
 from training.checkpoint import load_model
 from training.data import load_dataset
 from training.model import CCNet
@@ -36,7 +36,7 @@ Graphs = dict[Modality, onnx.ModelProto]
 
 
 def written(
-    out: Path, network: CCNet, graphs: Graphs, images: Images, tree: Path | None = None
+    out: Path, network: CCNet, graphs: Graphs, references: ReferenceImages, tree: Path | None = None
 ) -> Bundle:
     """A compact bundle straight from traced graphs."""
     return write_checked_bundle(
@@ -46,7 +46,7 @@ def written(
         graphs,
         weights="compact",
         roles=Roles({} if tree is None else {"msvr310": load_dataset("msvr310", tree)}),
-        references=ReferenceImages(images, dict.fromkeys(MODALITIES, 0)),
+        references=references,
         provenance={},
         trained={},
     )
@@ -68,12 +68,12 @@ def test_the_command_writes_a_bundle_and_says_what(command: Result, bundle: Bund
 
 
 def test_its_engine_gives_the_features_of_the_trained_network(
-    bundle: Bundle, network: CCNet, images: Images
+    bundle: Bundle, network: CCNet, references: ReferenceImages
 ) -> None:
     engine = open_engine(bundle, "onnxruntime-cpu", threads=1)
     for modality in MODALITIES:
-        expected = torch_embed(network.branch(modality))(images[modality][:8])
-        found = engine.run(modality, images[modality][:8])
+        expected = torch_embed(network.branch(modality))(references.images[modality][:8])
+        found = engine.run(modality, references.pixels[modality][:8])
         cosines = (l2_normalise(expected.astype(float)) * l2_normalise(found.astype(float))).sum(1)
         assert cosines.min() > MIN_COSINE
 
@@ -146,9 +146,14 @@ def test_card_and_terminal_say_that_training_saw_a_validation_set(bundle: Bundle
 
 
 def test_compact_weights_make_another_smaller_model_with_the_same_answers(
-    bundle: Bundle, network: CCNet, graphs: Graphs, images: Images, tree: Path, tmp_path: Path
+    bundle: Bundle,
+    network: CCNet,
+    graphs: Graphs,
+    references: ReferenceImages,
+    tree: Path,
+    tmp_path: Path,
 ) -> None:
-    small = written(tmp_path / "compact", network, graphs, images, tree)
+    small = written(tmp_path / "compact", network, graphs, references, tree)
     for modality in MODALITIES:
         assert small.file(modality).stat().st_size < 0.3 * bundle.file(modality).stat().st_size
     assert small.fingerprint != bundle.fingerprint
@@ -160,7 +165,7 @@ def test_compact_weights_make_another_smaller_model_with_the_same_answers(
 
 
 def test_given_gains_are_part_of_the_network_files_and_recorded(
-    bundle: Bundle, network: CCNet, graphs: Graphs, images: Images, tmp_path: Path
+    bundle: Bundle, network: CCNet, graphs: Graphs, references: ReferenceImages, tmp_path: Path
 ) -> None:
     weighed = write_checked_bundle(
         tmp_path / "weighed",
@@ -169,14 +174,16 @@ def test_given_gains_are_part_of_the_network_files_and_recorded(
         graphs,
         weights="float32",
         roles=Roles(),
-        references=ReferenceImages(images, dict.fromkeys(MODALITIES, 0)),
+        references=references,
         provenance={},
         trained={},
         weighting=(1.0, 1.0, 0.5),
     )
     assert weighed.file(Modality.RGB).read_bytes() == bundle.file(Modality.RGB).read_bytes()
     before, after = (
-        open_engine(one, "onnxruntime-cpu", threads=1).run(Modality.TIR, images[Modality.TIR][:3])
+        open_engine(one, "onnxruntime-cpu", threads=1).run(
+            Modality.TIR, references.pixels[Modality.TIR][:3]
+        )
         for one in (bundle, weighed)
     )
     np.testing.assert_allclose(after, before / 2, rtol=1e-4, atol=1e-5)
@@ -185,7 +192,7 @@ def test_given_gains_are_part_of_the_network_files_and_recorded(
 
 
 def test_a_calibration_of_its_own_is_named_on_the_card_instead_of_the_note(
-    network: CCNet, graphs: Graphs, images: Images, tree: Path, tmp_path: Path
+    network: CCNet, graphs: Graphs, references: ReferenceImages, tree: Path, tmp_path: Path
 ) -> None:
     vehicles = load_dataset("msvr310", tree)
     separate = write_checked_bundle(
@@ -195,7 +202,7 @@ def test_a_calibration_of_its_own_is_named_on_the_card_instead_of_the_note(
         graphs,
         weights="float32",
         roles=Roles({"yard": vehicles}, {"street": vehicles}),
-        references=ReferenceImages(images, dict.fromkeys(MODALITIES, 0)),
+        references=references,
         provenance={},
         trained={},
         weighting="none",
@@ -230,20 +237,20 @@ def test_gains_that_are_none_are_a_usage_error(
 
 
 def test_a_failed_check_writes_nothing(
-    network: CCNet, graphs: Graphs, images: Images, tmp_path: Path
+    network: CCNet, graphs: Graphs, references: ReferenceImages, tmp_path: Path
 ) -> None:
     sabotaged = onnx.ModelProto()
     sabotaged.CopyFrom(graphs[Modality.NIR])
     weight = next(t for t in sabotaged.graph.initializer if list(t.dims) == [32, 3, 3, 3])
     weight.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(weight), weight.name))
     with pytest.raises(ParityError, match="the nir branch at batch 1") as found:
-        written(tmp_path / "bundle", network, {**graphs, Modality.NIR: sabotaged}, images)
+        written(tmp_path / "bundle", network, {**graphs, Modality.NIR: sabotaged}, references)
     assert found.value.modality is Modality.NIR
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_check_that_fails_after_the_files_are_staged_writes_nothing_either(
-    network: CCNet, graphs: Graphs, images: Images, tree: Path, tmp_path: Path
+    network: CCNet, graphs: Graphs, references: ReferenceImages, tree: Path, tmp_path: Path
 ) -> None:
     """Validation data whose images are gone is noticed only when they are embedded."""
     broken = write_msvr310(tmp_path / "data")
@@ -258,7 +265,7 @@ def test_a_check_that_fails_after_the_files_are_staged_writes_nothing_either(
             graphs,
             weights="float32",
             roles=Roles({"msvr310": dataset}),
-            references=ReferenceImages(images, dict.fromkeys(MODALITIES, 0)),
+            references=references,
             provenance={},
             trained={},
         )
@@ -266,9 +273,9 @@ def test_a_check_that_fails_after_the_files_are_staged_writes_nothing_either(
 
 
 def test_without_validation_data_the_card_says_that_nothing_was_measured(
-    network: CCNet, graphs: Graphs, images: Images, tmp_path: Path
+    network: CCNet, graphs: Graphs, references: ReferenceImages, tmp_path: Path
 ) -> None:
-    bundle = written(tmp_path / "bundle", network, graphs, images)
+    bundle = written(tmp_path / "bundle", network, graphs, references)
     assert bundle.manifest.calibration is None
     assert bundle.manifest.auto_policy == "shared"
     assert "nothing was measured" in (bundle.path / "MODEL_CARD.md").read_text()

@@ -11,7 +11,7 @@ from export.reference_images import COUNT, drawn_image, reference_images
 from tests.export.small_run import PREPROCESSING, SIDE
 from vreid.decoding import decode_image
 from vreid.modality import MODALITIES, Modality
-from vreid.preprocessing import preprocess
+from vreid.preprocessing import branch_pixels, preprocess
 from vreid.sample import Sample
 
 
@@ -26,8 +26,14 @@ def test_real_images_come_first_and_drawn_ones_fill_up() -> None:
     found = reference_images(samples, PREPROCESSING)
     assert found.real == {Modality.RGB: 2, Modality.NIR: 0, Modality.TIR: 0}
     assert {images.shape for images in found.images.values()} == {(COUNT, 3, SIDE, SIDE)}
-    expected = preprocess(decode_image(encoded(10)), Modality.RGB, PREPROCESSING)
-    np.testing.assert_array_equal(found.images[Modality.RGB][0], expected)
+    assert {pixels.shape for pixels in found.pixels.values()} == {(COUNT, SIDE, SIDE, 3)}
+    decoded = decode_image(encoded(10))
+    np.testing.assert_array_equal(
+        found.pixels[Modality.RGB][0], branch_pixels(decoded, Modality.RGB, PREPROCESSING)
+    )
+    np.testing.assert_array_equal(
+        found.images[Modality.RGB][0], preprocess(decoded, Modality.RGB, PREPROCESSING)
+    )
 
 
 def test_no_more_samples_are_read_than_needed() -> None:

@@ -33,8 +33,8 @@ def test_every_missing_field_is_named(bundle: Bundle) -> None:
 
 
 def test_another_schema_version_is_refused_before_anything_else_is_read() -> None:
-    with pytest.raises(BundleUnsupported, match="schema version 2 and this vreid reads 1; upgrade"):
-        Manifest.from_json({"schema_version": 2, "what": "ever"})
+    with pytest.raises(BundleUnsupported, match="schema version 3 and this vreid reads 1 to 2; up"):
+        Manifest.from_json({"schema_version": 3, "what": "ever"})
 
 
 @pytest.mark.parametrize(

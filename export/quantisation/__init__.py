@@ -1,0 +1,1 @@
+"""Variants of a bundle: other precisions, measured before they are written."""
