@@ -38,20 +38,26 @@ RESULTS = Path("docs/measured/start_up.json")
 PAGE = Path("docs/search.md")
 
 
-def store_records(directory: Path, count: int) -> None:
-    """Make a gallery of `count` records that have an RGB image only."""
-    vectors = ClusteredVectors(count, FEATURE_SIZE)
+def store_records(
+    directory: Path,
+    count: int,
+    fingerprint: str = FINGERPRINT,
+    feature_size: int = FEATURE_SIZE,
+    modalities: int = 1,
+) -> None:
+    """Make a gallery of `count` records that have the first of the modalities."""
+    vectors = ClusteredVectors(count, feature_size)
     with (
-        closing(GalleryStore.open(directory, FINGERPRINT, FEATURE_SIZE)) as store,
+        closing(GalleryStore.open(directory, fingerprint, feature_size)) as store,
         tqdm(total=count, unit="record", desc="storing", disable=None) as progress,
     ):
         stored = 0
         for block in vectors.blocks():
             size = len(block)
-            features = np.zeros((size, 3, FEATURE_SIZE), np.float16)
-            features[:, 0] = block
+            features = np.zeros((size, 3, feature_size), np.float16)
+            features[:, :modalities] = block[:, None]
             mask = np.zeros((size, 3), np.bool_)
-            mask[:, 0] = True
+            mask[:, :modalities] = True
             nothing = [None] * size
             store.add_block(
                 RecordBlock(

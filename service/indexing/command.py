@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
+from service.engine_options import engine_options
 from service.exit_status import resumable
 from service.indexing.job import DEFAULT_BATCH_SIZE, IndexingSummary, index_source
 from service.indexing.sharding import Shard, parse_shard
 from service.indexing.source import remarks
 from vreid.bundle import Bundle
-from vreid.engines import ENGINES
 
 
 def _shard(context: click.Context, parameter: click.Parameter, value: str | None) -> Shard | None:
@@ -79,7 +79,7 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str | None
     help="Index part I of N only (1/4, 2/4, ...): the parts may be indexed at the same time by "
     "several processes, into one gallery, or by several machines, into one each.",
 )
-@click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True)
+@engine_options
 def index(
     source: Path,
     bundle_directory: Path,
@@ -92,6 +92,8 @@ def index(
     keep_crops: bool,
     shard: Shard | None,
     engine: str,
+    precision: str,
+    threads: int | None,
 ) -> None:
     """Index SOURCE: a manifest (.csv, .jsonl, .parquet), a data set in a known layout, or a folder.
 
@@ -119,6 +121,8 @@ def index(
             bundle,
             gallery_directory,
             engine=engine,
+            precision=precision,
+            threads=threads,
             batch_size=batch_size,
             rejects=rejects,
             identity_from_folder=identity_from == "folder",
@@ -141,7 +145,11 @@ def _report(summary: IndexingSummary, as_json: bool) -> None:
         err=as_json,
     )
     images = ", ".join(f"{count} {each.value.upper()}" for each, count in summary.images.items())
-    click.echo(f"images: {images}", err=as_json)
+    click.echo(
+        f"images: {images} ({summary.images_per_second:.0f} a second with {summary.engine}, "
+        f"{summary.precision})",
+        err=as_json,
+    )
     if summary.rejects is not None:
         click.echo(f"rejected samples and the reasons: {summary.rejects}", err=True)
     if as_json:
@@ -154,6 +162,9 @@ def _report(summary: IndexingSummary, as_json: bool) -> None:
                     "rejected": summary.rejected,
                     "seconds": round(summary.seconds, 3),
                     "rejects": None if summary.rejects is None else str(summary.rejects),
+                    "engine": summary.engine,
+                    "precision": summary.precision,
+                    "images_per_second": round(summary.images_per_second, 1),
                 }
             )
         )

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from service.errors import SourceUnsupported
 from vreid.layouts.image_names import PICTURE_SUFFIXES
+from vreid.layouts.modality_endings import split_ending
 from vreid.modality import MODALITIES, Modality
 from vreid.sample import Sample
 
@@ -81,7 +82,7 @@ def doubtful_rgb(folder: Path) -> Iterator[Path]:
         for picture in pictures:
             path = (directory / picture).relative_to(folder)
             words = re.split("[^a-z]+", str(path.with_suffix("")).lower())
-            ending_given = _split_ending(path)[0] != path.with_suffix("")
+            ending_given = split_ending(path)[0] != path.with_suffix("")
             if not ending_given and not _WORDS_FOR_INFRARED.isdisjoint(words):
                 yield directory / picture
 
@@ -122,19 +123,11 @@ def _by_ending(folder: Path) -> Iterator[tuple[Path, dict[Modality, Path]]]:
         images: dict[Path, dict[Modality, Path]] = {}
         for picture in pictures:
             path = directory / picture
-            name, modality = _split_ending(path.relative_to(folder))
+            name, modality = split_ending(path.relative_to(folder))
             if modality in images.get(name, {}):
                 name = path.relative_to(folder)
             images.setdefault(name, {})[modality] = path
         yield from sorted(images.items())
-
-
-def _split_ending(path: Path) -> tuple[Path, Modality]:
-    for modality in MODALITIES:
-        ending = f"_{modality}"
-        if path.stem.lower().endswith(ending) and len(path.stem) > len(ending):
-            return path.with_name(path.stem[: -len(ending)]), modality
-    return path.with_suffix(""), Modality.RGB
 
 
 def _pictures_below(folder: Path) -> Iterator[tuple[Path, list[str]]]:

@@ -17,18 +17,18 @@ from PIL import Image
 
 from service.errors import GalleryError
 from service.indexing.source import SourceItem
-from service.indexing.thumbnails import make_thumbnail
+from service.indexing.thumbnails import make_thumbnail, smallest_decoded
 from vreid.decoding import ImageLimits, Pixels, decode_image
 from vreid.errors import VreidError
 from vreid.image_source import ImageSource, Tile
 from vreid.modality import MODALITIES, Modality
-from vreid.preprocessing import Preprocessing, preprocess
+from vreid.preprocessing import Preprocessing, branch_pixels
 from vreid.sample import Sample
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A sample ready to be embedded; `inputs` are (3, H, W) float32.
+    """A sample ready to be embedded; `inputs` are branch pixels, uint8 (H, W, 3).
 
     `crops` are its encoded images where they are to be kept; a tile is a PNG file of its own.
     """
@@ -38,7 +38,7 @@ class Prepared:
     id: str | None
     content_hash: str
     images_hash: str
-    inputs: Mapping[Modality, NDArray[np.float32]]
+    inputs: Mapping[Modality, NDArray[np.uint8]]
     thumbnails: Mapping[Modality, bytes]
     crops: Mapping[Modality, bytes] = field(default_factory=dict, repr=False)
 
@@ -80,7 +80,7 @@ def prepare(
     ids_with_images: Callable[[str], Sequence[str]] = lambda images_hash: (),
     keep_crops: bool = False,
 ) -> Outcome:
-    """Read, hash, decode and preprocess one sample.
+    """Read, hash, decode and resize one sample.
 
     `is_known` tells whether a record has the content hash; `ids_with_images` which records have
     the images, where labels are to be updated; `keep_crops` asks for the encoded images too.
@@ -133,14 +133,14 @@ def _outcome(
     wholes: dict[Path, Pixels] = {}
     for modality, source in item.sample.images.items():
         try:
-            pixels = _decoded(source, contents[modality], limits, wholes)
-            inputs[modality] = preprocess(pixels, modality, preprocessing)
-            thumbnails[modality] = make_thumbnail(pixels, modality, preprocessing)
+            file = None if isinstance(source, Tile) else contents[modality]
+            pixels = _decoded(source, contents[modality], limits, preprocessing, wholes)
+            inputs[modality] = branch_pixels(pixels, modality, preprocessing)
+            thumbnails[modality] = make_thumbnail(pixels, modality, preprocessing, file)
         except VreidError as error:
             return Rejected(item.label, str(error), modality)
         if keep_crops:
-            is_tile = isinstance(source, Tile)
-            crops[modality] = _as_png(pixels) if is_tile else contents[modality]
+            crops[modality] = _as_png(pixels) if file is None else file
     return Prepared(
         item.label, item.sample, item.id, content_hash, images_hash, inputs, thumbnails, crops
     )
@@ -153,11 +153,15 @@ def _as_png(pixels: Pixels) -> bytes:
 
 
 def _decoded(
-    source: ImageSource, content: bytes, limits: ImageLimits, wholes: dict[Path, Pixels]
+    source: ImageSource,
+    content: bytes,
+    limits: ImageLimits,
+    preprocessing: Preprocessing,
+    wholes: dict[Path, Pixels],
 ) -> Pixels:
     """An image's pixels; `wholes` keeps the files with tiles that were decoded for the sample."""
     if not isinstance(source, Tile):
-        return decode_image(content, limits)
+        return decode_image(content, limits, smallest_decoded(preprocessing))
     if source.path not in wholes:
         wholes[source.path] = source.decoded(limits)
     return source.cut(wholes[source.path])

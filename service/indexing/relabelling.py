@@ -7,15 +7,13 @@ from collections.abc import Iterable
 from service.errors import InvalidRecord, UnknownRecord
 from service.gallery.protocol import RecordStore
 from service.gallery.record import Labels
-from service.indexing.preparation import Outcome, Rejected, Relabelled
+from service.indexing.preparation import Rejected, Relabelled
 
 
-def relabel(outcomes: Iterable[Outcome], store: RecordStore) -> tuple[int, list[Rejected]]:
+def relabel(samples: Iterable[Relabelled], store: RecordStore) -> tuple[int, list[Rejected]]:
     """Update the records of samples with other labels; return how many, and those that failed."""
     updated, rejected = 0, []
-    for each in outcomes:
-        if not isinstance(each, Relabelled):
-            continue
+    for each in samples:
         sample = each.sample
         try:
             labels = Labels(

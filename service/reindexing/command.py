@@ -13,6 +13,7 @@ from types import FrameType
 
 import click
 
+from service.engine_options import engine_options
 from service.exit_status import resumable
 from service.gallery.address import directory_of
 from service.reindexing.job import (
@@ -25,7 +26,6 @@ from service.reindexing.job import (
 )
 from service.reindexing.kept import Generation, discard, list_generations
 from vreid.bundle import Bundle
-from vreid.engines import ENGINES
 
 
 @click.command(name="reindex")
@@ -92,7 +92,7 @@ from vreid.engines import ENGINES
     help="File for records that cannot be embedded and the reasons (JSONL); by default in the "
     "gallery.",
 )
-@click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True)
+@engine_options
 def reindex_command(
     directory: Path,
     bundle_directory: Path | None,
@@ -108,6 +108,8 @@ def reindex_command(
     sample: int,
     rejects: Path | None,
     engine: str,
+    precision: str,
+    threads: int | None,
 ) -> None:
     """Embed a gallery again with another bundle, while it is in use.
 
@@ -132,7 +134,17 @@ def reindex_command(
         return
     if bundle_directory is None and not rollback:
         raise click.UsageError("name the new bundle with --bundle")
-    options = Options(sources, engine, batch_size, drop_missing, not no_swap, sample, rejects)
+    options = Options(
+        sources=sources,
+        engine=engine,
+        precision=precision,
+        threads=threads,
+        batch_size=batch_size,
+        drop_missing=drop_missing,
+        swap=not no_swap,
+        sample=sample,
+        rejects=rejects,
+    )
     with resumable(), _interrupted_by_sigterm():
         bundle = None if bundle_directory is None else Bundle.load(bundle_directory)
         if rollback:

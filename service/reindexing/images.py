@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.indexing.preparation import hash_content, hash_images
+from service.indexing.thumbnails import smallest_decoded
 from service.reindexing.sightings import Sighting
 from vreid.decoding import LARGEST_MAX_PIXELS, ImageLimits, decode_image
 from vreid.errors import VreidError
 from vreid.image_source import Tile, read_file
 from vreid.modality import Modality, modalities_of
-from vreid.preprocessing import Preprocessing, preprocess
+from vreid.preprocessing import Preprocessing, branch_pixels
 from vreid.sample import Sample
 
 # Whatever is in the gallery has been accepted once.
@@ -89,15 +90,16 @@ def find_images(sighting: Sighting, sources: Sequence[Path]) -> FoundImages:
 
 def branch_inputs(
     found: FoundImages, preprocessing: Preprocessing
-) -> dict[Modality, NDArray[np.float32]]:
-    """The input (3, H, W) of each modality. Raises `VreidError` for what cannot be used."""
+) -> dict[Modality, NDArray[np.uint8]]:
+    """The branch pixels (H, W, 3) of each modality. Raises `VreidError` for what cannot be used."""
     inputs = {}
     for modality, data in found.images.items():
-        pixels = decode_image(data, _LIMITS)
-        if modality in found.tiles:
+        is_tile = modality in found.tiles
+        pixels = decode_image(data, _LIMITS, None if is_tile else smallest_decoded(preprocessing))
+        if is_tile:
             pixels = found.tiles[modality].cut(pixels)
         palette = found.tir_palette if modality is Modality.TIR else None
-        inputs[modality] = preprocess(pixels, modality, preprocessing, palette)
+        inputs[modality] = branch_pixels(pixels, modality, preprocessing, palette)
     return inputs
 
 

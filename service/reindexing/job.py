@@ -29,6 +29,7 @@ from service.reindexing.swap import swap
 from service.reindexing.synchronisation import Synchronisation
 from service.reindexing.verification import Verification, verify
 from vreid.bundle import Bundle
+from vreid.engines import open_engine
 from vreid.errors import FingerprintMismatch
 
 DEFAULT_BATCH_SIZE = 64
@@ -45,7 +46,7 @@ class Options:
 
     Attributes:
         sources: folders or manifests that were indexed, in which original files are looked for.
-        engine: what runs the model.
+        engine: what runs the model, as `precision` and `threads` for `open_engine`.
         batch_size: records stored in one transaction.
         drop_missing: leave out records that cannot be embedded, instead of refusing the swap.
         swap: whether to serve the new generation when it is whole.
@@ -56,6 +57,8 @@ class Options:
 
     sources: tuple[Path, ...] = ()
     engine: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
     batch_size: int = DEFAULT_BATCH_SIZE
     drop_missing: bool = False
     swap: bool = True
@@ -183,7 +186,12 @@ def _bring(
         embedder = (
             None
             if bundle is None
-            else SightingEmbedder(served, bundle, options.engine, options.sources)
+            else SightingEmbedder(
+                served,
+                bundle,
+                open_engine(bundle, options.engine, options.threads, options.precision),
+                options.sources,
+            )
         )
         progress = stack.enter_context(
             tqdm(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 
 from service.gallery.store.deletion import remove_records
@@ -70,8 +70,9 @@ class Synchronisation:
             for sequence in to_bring:
                 self._reject(self._without_a_bundle(sequence))
         else:
-            for outcomes in self._embedder.embed(to_bring, self._batch_size):
-                self._store(outcomes)
+            with closing(self._embedder.embed(to_bring, self._batch_size)) as batches:
+                for outcomes in batches:
+                    self._store(outcomes)
         # What was to be moved and could not be embedded again is there under its old labels.
         self._remove(found.moved)
         self._position = found.position

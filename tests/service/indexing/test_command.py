@@ -105,6 +105,9 @@ def test_a_picture_taken_as_rgb_that_may_be_thermal_is_warned_of(
         "seconds",
         "rejects",
         "updated",
+        "engine",
+        "precision",
+        "images_per_second",
     }
 
 

@@ -21,7 +21,7 @@ from vreid.bundle import Bundle
 from vreid.decoding import DEFAULT_LIMITS
 from vreid.embedding import embed_samples
 from vreid.engines import open_engine
-from vreid.errors import FingerprintMismatch
+from vreid.errors import DatasetError, FingerprintMismatch
 from vreid.modality import Modality
 from vreid.sample import Sample
 
@@ -216,6 +216,35 @@ def test_a_source_without_images_is_an_error_and_makes_no_gallery(
     with pytest.raises(IndexingError, match="no images"):
         run(tmp_path / "empty", bundle, gallery_directory)
     assert not gallery_directory.exists()
+
+
+def test_a_source_that_cannot_be_read_to_its_end_stores_nothing(
+    tmp_path: Path, bundle: Bundle, gallery_directory: Path, gallery: Gallery
+) -> None:
+    write_picture(tmp_path / "good.jpg")
+    manifest = tmp_path / "m.csv"
+    manifest.write_bytes(b"rgb\n" + b"good.jpg\n" * 3000 + b"\xff\xfe.jpg\n")
+    with pytest.raises(DatasetError, match="UTF-8"):
+        run(manifest, bundle, gallery_directory, batch_size=1)
+    gallery.refresh()
+    assert gallery.count() == 0
+
+
+def test_the_summary_names_what_ran_the_model(
+    source: Path, bundle: Bundle, gallery_directory: Path
+) -> None:
+    summary = index_source(
+        source,
+        bundle,
+        gallery_directory,
+        engine="onnxruntime-cpu",
+        precision="fp32",
+        threads=1,
+        show_progress=False,
+    )
+    assert (summary.engine, summary.precision) == ("onnxruntime-cpu", "fp32")
+    assert summary.embedding_seconds < summary.seconds
+    assert summary.images_per_second == pytest.approx(17 / summary.embedding_seconds)
 
 
 def test_no_single_sample_ends_the_job(

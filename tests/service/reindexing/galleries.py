@@ -16,7 +16,7 @@ from vreid.decoding import DEFAULT_LIMITS, decode_image
 from vreid.embedding import embed
 from vreid.engines import open_engine
 from vreid.modality import MODALITIES, Modality
-from vreid.preprocessing import preprocess
+from vreid.preprocessing import branch_pixels
 
 QUIET = Options(show_progress=False)
 
@@ -45,7 +45,7 @@ def embedded(asked: EnrolInput, bundle: Bundle, *, keep_crops: bool = True) -> N
     """The record that the service would store, embedded by itself."""
     preprocessing = bundle.manifest.preprocessing
     inputs = {
-        modality: preprocess(
+        modality: branch_pixels(
             decode_image(data, DEFAULT_LIMITS), modality, preprocessing, asked.tir_palette
         )
         for modality, data in asked.by_modality().items()

@@ -28,6 +28,7 @@ from tests.service.reindexing.galleries import (
     sighting,
 )
 from vreid.bundle import Bundle
+from vreid.engines import open_engine
 from vreid.modality import Modality
 
 RECORDS = 6
@@ -62,7 +63,7 @@ def two_generations(
         target = stack.enter_context(
             closing(GalleryStore.open(directory, bundle.fingerprint, size, generation=name))
         )
-        embedder = SightingEmbedder(served, bundle, "auto", ())
+        embedder = SightingEmbedder(served, bundle, open_engine(bundle), ())
         yield served, target, Busy(served, target, embedder, 2)
 
 

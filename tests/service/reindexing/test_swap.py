@@ -33,6 +33,7 @@ from tests.service.reindexing.galleries import (
     sighting,
 )
 from vreid.bundle import Bundle
+from vreid.engines import open_engine
 from vreid.modality import Modality
 
 
@@ -283,7 +284,7 @@ def test_a_record_that_comes_in_the_last_moment_and_cannot_be_embedded_stops_the
         closing(GalleryStore.open(filled, new_bundle.fingerprint, size, generation=name)) as target,
     ):
         following = Synchronisation(
-            served, target, SightingEmbedder(served, new_bundle, "auto", ()), 2
+            served, target, SightingEmbedder(served, new_bundle, open_engine(new_bundle), ()), 2
         )
         following.catch_up()
         served.add([embedded(sighting(9, id="late"), old_bundle, keep_crops=False)])
