@@ -24,8 +24,9 @@
     │   └── EngineUnavailable    the engine that was asked for cannot run here
     └── MetricError              nothing to evaluate, or labels that do not fit
 
-The other packages derive their own errors from these. A message says what is wrong and what to
-do next; the command line prints it as it is and the service puts it into the problem's detail.
+The other packages, and `vreid.client.errors`, derive their own errors from these. A message says
+what is wrong and what to do next; the command line prints it as it is and the service puts it into
+the problem's detail.
 """
 
 
