@@ -1,0 +1,72 @@
+"""Which role each call needs: one table for all routes."""
+
+from __future__ import annotations
+
+from service.keys.errors import Forbidden
+from service.keys.key import Key, Role
+
+PUBLIC = frozenset(
+    [
+        ("GET", "/"),
+        ("GET", "/health/live"),
+        ("GET", "/health/ready"),
+    ]
+)
+"""Calls that need no key: the probes, and the console's page, which holds nothing by itself."""
+
+PUBLIC_FOLDERS = ("/console/",)
+
+NEEDED: dict[tuple[str, str], Role] = {
+    ("POST", "/embed"): "search",
+    ("POST", "/search"): "search",
+    ("POST", "/compare"): "search",
+    ("GET", "/gallery"): "search",
+    ("GET", "/gallery/{id}"): "search",
+    ("GET", "/gallery/{id}/images/{modality}"): "search",
+    ("GET", "/info"): "search",
+    ("GET", "/metrics"): "search",
+    ("GET", "/docs"): "search",
+    ("GET", "/openapi.json"): "search",
+    ("POST", "/gallery"): "enrol",
+    ("PATCH", "/gallery/{id}"): "enrol",
+    ("POST", "/ingest"): "enrol",
+    ("GET", "/ingest/{id}"): "enrol",
+    ("DELETE", "/gallery"): "admin",
+    ("DELETE", "/gallery/{id}"): "admin",
+}
+"""Method and route -> the least role. What is not listed here or above needs admin."""
+
+
+def is_public(method: str, path: str) -> bool:
+    """Tell whether a call needs no key."""
+    asked = "GET" if method == "HEAD" else method
+    return (asked, path) in PUBLIC or (asked == "GET" and path.startswith(PUBLIC_FOLDERS))
+
+
+def route_of(path: str) -> str:
+    """Return the pattern of the route that a path leads to, or the path where it has no pattern."""
+    parts = path.split("/")
+    match parts:
+        case ["", ("gallery" | "ingest") as room, _]:
+            return f"/{room}/{{id}}"
+        case ["", "gallery", _, "images", _]:
+            return "/gallery/{id}/images/{modality}"
+    return path
+
+
+def needed_role(method: str, route: str) -> Role:
+    """Return the least role that a call needs; `route` is its pattern, as `/gallery/{id}`."""
+    return NEEDED.get(("GET" if method == "HEAD" else method, route), "admin")
+
+
+def check_allowed(key: Key, needed: Role) -> None:
+    """Refuse a key whose role is not enough.
+
+    Raises:
+        Forbidden: naming both roles.
+    """
+    if not key.allows(needed):
+        raise Forbidden(
+            f"this call needs a key with the role {needed}, and this one has the role {key.role}; "
+            "ask whoever runs the service for another key"
+        )

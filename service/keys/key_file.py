@@ -1,0 +1,138 @@
+"""The file of keys: JSON, readable by its owner only, changed wholly or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from service.keys.errors import KeyFileUnusable, UnknownKey
+from service.keys.key import Key, Role
+
+Keys = Mapping[str, Key]
+"""Keys by id."""
+
+
+class _KeyEntry(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    name: str
+    role: Role
+    digest: str
+    rate: float | None
+    created_at: datetime
+    expires_at: datetime | None
+
+
+class _KeyDocument(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: int = 1
+    keys: list[_KeyEntry]
+
+
+def read_keys(path: Path) -> dict[str, Key]:
+    """Return the keys of a file, none where it is not there.
+
+    Raises:
+        KeyFileUnusable: it cannot be read, others may read it, or it is not what was written.
+    """
+    try:
+        content = path.read_bytes()
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise KeyFileUnusable(
+            f"the file of keys {path} cannot be read ({error.strerror}); check its rights"
+        ) from error
+    if mode & 0o077:
+        raise KeyFileUnusable(f"others may read the file of keys {path}; run: chmod 600 {path}")
+    try:
+        document = _KeyDocument.model_validate_json(content)
+    except ValidationError as error:
+        raise KeyFileUnusable(
+            f"{path} is no file of keys ({error.error_count()} mistakes, the first: "
+            f"{error.errors()[0]['msg']}); take it from a backup, or remove it and make new keys"
+        ) from error
+    if document.schema_version != 1:
+        raise KeyFileUnusable(
+            f"{path} has version {document.schema_version} and this vreid reads 1; upgrade vreid"
+        )
+    return {entry.id: Key(**entry.model_dump()) for entry in document.keys}
+
+
+def add_key(path: Path, key: Key) -> None:
+    """Add a key; errors as `read_keys`, and where the file cannot be written."""
+    _change(path, lambda keys: {**keys, key.id: key})
+
+
+def remove_key(path: Path, key_id: str) -> Key:
+    """Remove a key and return it.
+
+    Raises:
+        UnknownKey: there is none with this id.
+        KeyFileUnusable: the file cannot be read or written.
+    """
+    removed: list[Key] = []
+
+    def without(keys: Keys) -> Keys:
+        if key_id not in keys:
+            raise UnknownKey(key_id)
+        removed.append(keys[key_id])
+        return {each: key for each, key in keys.items() if each != key_id}
+
+    _change(path, without)
+    return removed[0]
+
+
+def _change(path: Path, change: Callable[[Keys], Keys]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _only_writer(path):
+            _write(path, change(read_keys(path)))
+    except OSError as error:
+        raise KeyFileUnusable(
+            f"the file of keys {path} cannot be written ({error.strerror}); check rights and space"
+        ) from error
+
+
+@contextmanager
+def _only_writer(path: Path) -> Iterator[None]:
+    """Hold a lock beside the file: two commands at once must not undo each other's change."""
+    with open(path.with_name(f".{path.name}.lock"), "a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _write(path: Path, keys: Keys) -> None:
+    entries = [
+        {
+            "id": key.id,
+            "name": key.name,
+            "role": key.role,
+            "digest": key.digest,
+            "rate": key.rate,
+            "created_at": key.created_at.isoformat(),
+            "expires_at": None if key.expires_at is None else key.expires_at.isoformat(),
+        }
+        for key in keys.values()
+    ]
+    text = json.dumps({"schema_version": 1, "keys": entries}, indent=2) + "\n"
+    with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise

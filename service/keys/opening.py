@@ -1,0 +1,46 @@
+"""What guards a running service, opened once."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from service.keys.audit import AuditLog
+from service.keys.key_ring import KeyRing
+from service.keys.rate import Rates
+from service.keys.settings import AccessSettings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The keys in force, how often each may call, and the log of what they do."""
+
+    ring: KeyRing
+    rates: Rates
+    audit: AuditLog
+
+
+def open_access(settings: AccessSettings) -> Access | None:
+    """Open the keys and the audit log; None where no file of keys is named.
+
+    Raises:
+        KeyFileUnusable: the file of keys cannot be read.
+        AuditUnwritable: the audit log cannot be written.
+    """
+    if settings.keys is None:
+        return None
+    ring = KeyRing(settings.keys)
+    if not len(ring):
+        logger.warning(
+            "there are no API keys in %s, so every call is refused; make one with `vreid keys "
+            "create NAME --keys %s`",
+            *(settings.keys, settings.keys),
+        )
+    audit = AuditLog(
+        settings.audit or settings.keys.parent / "audit",
+        settings.audit_file_bytes,
+        settings.audit_files,
+    )
+    return Access(ring, Rates(settings.rate), audit)

@@ -1,0 +1,70 @@
+"""Authentication by the keys in force."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from service.keys.errors import KeyFileUnusable, Unauthenticated
+from service.keys.key import make_key
+from service.keys.key_file import add_key, remove_key
+from service.keys.key_ring import KeyRing
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "keys.json"
+
+
+def test_the_right_token_gives_its_key(path: Path) -> None:
+    key, token = make_key("gate", "search")
+    add_key(path, key)
+    assert KeyRing(path).authenticate(f"Bearer {token}") == key
+    assert KeyRing(path).authenticate(f"bearer  {token} ") == key
+
+
+def test_everything_else_is_refused_with_one_sentence(path: Path) -> None:
+    key, token = make_key("gate", "search")
+    add_key(path, key)
+    expired, expired_token = make_key("old", "admin", expires_at=datetime(2020, 1, 1, tzinfo=UTC))
+    add_key(path, expired)
+    wrong_secret = token[:-4] + ("AAAA" if token[-4:] != "AAAA" else "BBBB")
+    unknown = make_key("nobody", "admin")[1]
+    ring = KeyRing(path)
+    messages = set()
+    for header in (
+        *(None, "", "Bearer", "Bearer ", token, f"Basic {token}", f"Bearer {token} x"),
+        *(f"Bearer {each}" for each in (wrong_secret, unknown, expired_token, "vreid_", "ÿ" * 60)),
+    ):
+        with pytest.raises(Unauthenticated) as refused:
+            ring.authenticate(header)
+        messages.add(str(refused.value))
+    assert len(messages) == 1
+
+
+def test_a_revoked_key_ends_and_a_new_one_begins_without_a_restart(path: Path) -> None:
+    key, token = make_key("gate", "search")
+    add_key(path, key)
+    ring = KeyRing(path, look_interval=0)
+    ring.authenticate(f"Bearer {token}")
+    remove_key(path, key.id)
+    with pytest.raises(Unauthenticated):
+        ring.authenticate(f"Bearer {token}")
+    other, other_token = make_key("gate", "search")
+    add_key(path, other)
+    assert ring.authenticate(f"Bearer {other_token}") == other
+
+
+def test_a_file_damaged_later_leaves_the_keys_in_force(path: Path) -> None:
+    key, token = make_key("gate", "search")
+    add_key(path, key)
+    ring = KeyRing(path, look_interval=0)
+    path.write_text("{")
+    assert ring.authenticate(f"Bearer {token}") == key
+
+
+def test_a_file_that_others_may_read_stops_the_start(path: Path) -> None:
+    add_key(path, make_key("gate", "search")[0])
+    path.chmod(0o644)
+    with pytest.raises(KeyFileUnusable):
+        KeyRing(path)
