@@ -178,7 +178,8 @@ class EngineFacts(BaseModel):
 
     name: str
     precision: str
-    threads: int | None
+    threads: int = Field(description="processors that it keeps busy when all its lanes run")
+    lanes: int = Field(description="runs at the same moment that do not slow each other")
 
 
 class BundleFacts(ModelIdentity):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import anyio.to_thread
 from fastapi import FastAPI
 
+from service.keys.guard import KeyGuard
 from service.openapi import install_openapi
 from service.origin_check import OriginCheck
 from service.problem_handlers import install_problem_handlers
@@ -24,6 +24,7 @@ from service.routes import (
     health,
     info,
     ingest,
+    metrics,
     search,
 )
 from service.running import Running
@@ -41,19 +42,16 @@ Whatever is missing is left out. Every error is an RFC 9457 problem whose `type`
 def create_app(running: Running) -> FastAPI:
     """Return the application for a running service.
 
-    It starts the workers of ingest, and closes them, the queue and the gallery when it shuts down.
+    It starts the service's threads, and closes all that it holds when it shuts down.
     """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        if running.crew is not None:
-            running.crew.start()
-        if running.retention is not None:
-            running.retention.start()
+        running.start()
         try:
             yield
         finally:
-            await _close(running)
+            await running.close()
 
     app = FastAPI(
         title="vreid",
@@ -63,29 +61,21 @@ def create_app(running: Running) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
+        # Nobody reads it, and each request would ask the environment about it.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.running = running
     for module in (
         *(search, embed, compare),
         *(enrolment, gallery, correction, deletion, ingest),
-        *(health, info, console, documentation),
+        *(health, info, metrics, console, documentation),
     ):
         app.include_router(module.router)
     app.mount("/console", console.console_files(), name="console")
     install_problem_handlers(app)
     install_openapi(app)
+    if running.access is not None:
+        app.add_middleware(KeyGuard, access=running.access)
     app.add_middleware(OriginCheck, settings=running.settings)
-    app.add_middleware(RequestContext)
+    app.add_middleware(RequestContext, metrics=running.metrics, draining=running.draining)
     return app
-
-
-async def _close(running: Running) -> None:
-    if running.crew is not None:
-        await anyio.to_thread.run_sync(running.crew.stop, float(running.settings.drain_timeout))
-    if running.retention is not None:
-        await anyio.to_thread.run_sync(running.retention.stop)
-    if running.intake is not None:
-        await running.intake.close()
-    if running.embedder.cache is not None:
-        running.embedder.cache.close()
-    running.gallery.close()

@@ -1,4 +1,4 @@
-"""From a request with a body to its answer: read, admit, work in a thread, encode."""
+"""From a request with a body to its answer: let in, read, pass through the threads, encode."""
 
 from __future__ import annotations
 
@@ -10,36 +10,85 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.body import read_body
+from service.body import read_body, waits_for_permission
+from service.disconnection import or_gone
+from service.encoding import Document, encode_json
+from service.passage import Passage, Question
+from service.reception import Claim
 from service.request_errors import FieldProblem, InvalidRequest
 from service.running import Running
 
-Answer = TypeVar("Answer", bound=BaseModel)
+Answer = TypeVar("Answer")
+Encoded = TypeVar("Encoded")
+Model = TypeVar("Model", bound=BaseModel | Document)
+
+_NO_IMAGES = 2048
+"""Bytes of a body up to which it is read before it is refused: it may hold ids and no images."""
 
 
 async def answer_body(
-    request: Request, running: Running, call: Callable[[Running, bytes, str], Answer]
+    request: Request, running: Running, read: Callable[[Running, bytes, str], Question[Model]]
 ) -> Response:
     """Answer a call that takes a body and changes nothing.
 
     Args:
         request: its body must not have been read.
         running: the service.
-        call: what to do with the service, the body and its Content-Type; it may block.
+        read: reads the body.
 
     Raises:
-        Overloaded: too many requests are held.
-        RequestError: the body cannot be read, or what `call` raises.
+        Overloaded: too much is in work.
+        RequestError: the body cannot be read, or what `read` and the question's answer raise.
     """
-    content_type = content_type_of(request)
+    # Encoded in a thread: thousands of numbers would hold up the event loop.
+    async with passed_through(request, running, read, json_response) as response:
+        return response
 
-    def work(body: bytes) -> Response:
-        # Encoded here: thousands of numbers would hold up the event loop.
-        return json_response(call(running, body, content_type))
 
-    async with received_body(request, running) as body:
-        with running.workers.admit():
-            return await running.workers.run(work, body)
+@asynccontextmanager
+async def passed_through(
+    request: Request,
+    running: Running,
+    read: Callable[[Running, bytes, str], Question[Answer]],
+    encode: Callable[[Answer], Encoded],
+    writes: bool = False,
+) -> AsyncIterator[Encoded]:
+    """Read a request's body and answer it in threads, holding its place until the block ends.
+
+    Args:
+        request: its body must not have been read.
+        running: the service.
+        read: reads the body.
+        encode: makes of the answer what the block gets.
+        writes: whether the block writes to the gallery.
+
+    Raises:
+        Overloaded: too much is in work.
+        RequestError: the body cannot be read, or what `read` and the question's answer raise.
+    """
+    ticket = running.admission.ticket(request.headers)
+    is_checked = may_hold_images(request)
+    # Whoever waits for permission to send gets it: a refusal before would end the connection.
+    if is_checked and not waits_for_permission(request):
+        running.admission.check(ticket)
+    with running.reception.body() as claim:
+        body = await _read(request, running, claim)
+        admit = running.admission.admit_write if writes else running.admission.admit
+        with admit():
+            if is_checked:
+                running.admission.check(ticket)
+            content_type = content_type_of(request)
+            passage = Passage(
+                running, ticket, lambda: read(running, body, content_type), encode, is_checked
+            )
+            passage.begin()
+            yield await or_gone(request, passage.arrival, passage.withdraw)
+
+
+def may_hold_images(request: Request) -> bool:
+    """Tell by its headers whether a body may hold images."""
+    length = request.headers.get("content-length", "")
+    return not length.isdigit() or int(length) > _NO_IMAGES
 
 
 @asynccontextmanager
@@ -51,10 +100,14 @@ async def received_body(request: Request, running: Running) -> AsyncIterator[byt
         InvalidRequest: there are query parameters, which the call would have ignored.
         RequestError: the body cannot be read.
     """
+    with running.reception.body() as claim:
+        yield await _read(request, running, claim)
+
+
+async def _read(request: Request, running: Running, claim: Claim) -> bytes:
     refuse_query_parameters(request)
     settings = running.settings
-    with running.reception.body() as claim:
-        yield await read_body(request, settings.limits.request_bytes, settings.body_timeout, claim)
+    return await read_body(request, settings.limits.request_bytes, settings.body_timeout, claim)
 
 
 def content_type_of(request: Request) -> str:
@@ -63,10 +116,10 @@ def content_type_of(request: Request) -> str:
 
 
 def json_response(
-    answer: BaseModel, status: int = 200, headers: dict[str, str] | None = None
+    answer: BaseModel | Document, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
     """Return an answer encoded."""
-    return Response(answer.model_dump_json(), status, headers, "application/json")
+    return Response(encode_json(answer), status, headers, "application/json")
 
 
 def refuse_query_parameters(request: Request) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import anyio
-from starlette.requests import ClientDisconnect, Request
+import asyncio
+from collections.abc import AsyncIterator
+
+from starlette.requests import Request
 
 from service.reception import Claim
 from service.request_errors import BodyTooLarge, BodyTooSlow, MalformedBody
@@ -29,19 +31,19 @@ async def read_body(request: Request, limit: int, timeout: float, claim: Claim) 
         Overloaded: there is no room for the body.
         MalformedBody: Content-Length is no number, or the client hung up half way.
     """
-    if _declares_more_than(request, limit) and _waits_for_permission(request):
+    if _declares_more_than(request, limit) and waits_for_permission(request):
         raise _too_large(limit)
     received = 0
-    body = bytearray()
+    chunks: list[bytes] = []
     try:
-        with anyio.fail_after(timeout):
-            async for chunk in request.stream():
+        async with asyncio.timeout(timeout):
+            async for chunk in _chunks(request):
                 received += len(chunk)
                 if received <= limit:
                     claim(len(chunk))
-                    body += chunk
+                    chunks.append(chunk)
                 elif received <= limit * (1 + _DISCARDED_BODIES):
-                    body.clear()
+                    chunks.clear()
                 else:
                     break
     except TimeoutError as error:
@@ -50,11 +52,20 @@ async def read_body(request: Request, limit: int, timeout: float, claim: Claim) 
                 f"the body did not arrive within {timeout:g} s; send smaller images or use a "
                 "faster connection"
             ) from error
-    except ClientDisconnect as error:
-        raise MalformedBody("the connection was closed before the body was complete") from error
     if received > limit:
         raise _too_large(limit)
-    return bytes(body)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def _chunks(request: Request) -> AsyncIterator[bytes]:
+    """Yield the body as it comes; the request's own stream takes twice as long."""
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise MalformedBody("the connection was closed before the body was complete")
+        more = message.get("more_body", False)
+        yield message.get("body", b"")
 
 
 def _declares_more_than(request: Request, limit: int) -> bool:
@@ -64,7 +75,8 @@ def _declares_more_than(request: Request, limit: int) -> bool:
     return int(text) > limit
 
 
-def _waits_for_permission(request: Request) -> bool:
+def waits_for_permission(request: Request) -> bool:
+    """Tell whether the client sends its body only when the service begins to read it."""
     return request.headers.get("expect", "").lower() == "100-continue"
 
 

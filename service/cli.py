@@ -16,7 +16,7 @@ from service.settings import (
     load_settings,
     unknown_variables,
 )
-from vreid.engines import ENGINES
+from vreid.engines.names import ENGINES, PRECISIONS
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +48,11 @@ _DEFAULTS = {name: field.default for name, field in Settings.model_fields.items(
     help=f"What runs the model; by default {_DEFAULTS['engine']}.",
 )
 @click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    help=f"How the model computes; by default {_DEFAULTS['precision']}.",
+)
+@click.option(
     "--threads",
     type=int,
     help="Threads of the engine; by default the processors it may use.",
@@ -55,7 +60,8 @@ _DEFAULTS = {name: field.default for name, field in Settings.model_fields.items(
 @click.option(
     "--workers",
     type=int,
-    help=f"Requests worked on at the same moment; by default {_DEFAULTS['workers']}.",
+    help="Threads that decode images, and as many that answer; by default the processors it may "
+    "use.",
 )
 @click.option(
     "--allow-open",

@@ -39,14 +39,14 @@ class _Collector:
     _header_name: bytearray = field(default_factory=bytearray)
     _header_value: bytearray = field(default_factory=bytearray)
     _disposition: bytes = b""
-    _content: bytearray = field(default_factory=bytearray)
+    _content: list[bytes] = field(default_factory=list)
     ended: bool = False
 
     def on_part_begin(self) -> None:
         if len(self.parts) >= _MOST_PARTS:
             raise MalformedBody(f"the form has more than {_MOST_PARTS} fields; send fewer")
         self._disposition = b""
-        self._content = bytearray()
+        self._content = []
 
     def on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._header_name += data[start:end]
@@ -61,7 +61,8 @@ class _Collector:
         self._header_value.clear()
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        self._content += data[start:end]
+        # In one piece, unless it has something in it that looks like a boundary.
+        self._content.append(data[start:end])
 
     def on_part_end(self) -> None:
         _, options = parse_options_header(self._disposition)
@@ -72,7 +73,7 @@ class _Collector:
             Part(
                 name=options[b"name"].decode("utf-8", errors="replace"),
                 filename=None if filename is None else filename.decode("utf-8", errors="replace"),
-                content=bytes(self._content),
+                content=self._content[0] if len(self._content) == 1 else b"".join(self._content),
             )
         )
 

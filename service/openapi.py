@@ -53,6 +53,7 @@ _STATUS_TITLES = {
     415: "The body's or an image's type is not read",
     422: "A field or an image cannot be used",
     429: "Too much is waiting; Retry-After says when to come back",
+    504: "The request waited too long and nothing was computed",
     501: "The service is not set up for this call",
     503: "The service is busy or not ready; Retry-After says when to come back",
     507: "The gallery cannot be written",

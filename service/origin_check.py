@@ -7,6 +7,7 @@ sites. Both are refused by the headers that a browser sets and a page cannot.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import Headers
@@ -54,9 +55,8 @@ def check_host(headers: Headers, accepted: frozenset[str]) -> None:
         MisdirectedRequest: Host is missing, or neither loopback nor accepted.
     """
     given = headers.get("host", "")
-    address = _split(f"//{given}")
-    name = "" if address is None else address.hostname or ""
-    if not (is_loopback(name) or name in accepted):
+    name = _host_name(given)
+    if not (_is_loopback(name) or name in accepted):
         raise MisdirectedRequest(
             f"the request is addressed to {given!r}; use localhost, or start the service with "
             f"{PREFIX}ALLOWED_HOSTS naming the host"
@@ -86,6 +86,16 @@ def _is_same(origin: str, host: str) -> bool:
         return False
     default = _DEFAULT_PORTS.get(page.scheme)
     return (page.hostname, page.port or default) == (service.hostname, service.port or default)
+
+
+# The same few names come with every request.
+@lru_cache(maxsize=256)
+def _host_name(given: str) -> str:
+    address = _split(f"//{given}")
+    return "" if address is None else address.hostname or ""
+
+
+_is_loopback = lru_cache(maxsize=256)(is_loopback)
 
 
 def _split(address: str) -> SplitResult | None:

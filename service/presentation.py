@@ -1,4 +1,4 @@
-"""From the rooms' objects to the models of answers."""
+"""From the rooms' objects to the models of answers, or to plain values with their members."""
 
 from __future__ import annotations
 
@@ -10,17 +10,10 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from service.answers import (
-    EmbeddedSample,
-    EnrolledRecord,
-    ModalityMask,
-    ModelIdentity,
-    StoredRecord,
-    Thumbnails,
-    Vector,
-)
-from service.embedder import EmbeddedSamples
+from service.answers import EnrolledRecord, ModalityMask, ModelIdentity, StoredRecord
+from service.encoding import Document
 from service.gallery.record import Record
+from service.samples import EmbeddedSamples
 from vreid.bundle import Bundle
 from vreid.fusion import concatenate, masked_center
 from vreid.modality import MODALITIES, Modality
@@ -36,29 +29,33 @@ def model_identity(bundle: Bundle) -> ModelIdentity:
 
 def modality_mask(mask: NDArray[np.bool_]) -> ModalityMask:
     """Return a mask (3,) by name."""
-    rgb, nir, tir = (bool(there) for there in mask)
-    return ModalityMask(rgb=rgb, nir=nir, tir=tir)
+    return ModalityMask(**mask_members(mask))
+
+
+def mask_members(mask: NDArray[np.bool_]) -> dict[str, bool]:
+    """Return a mask (3,) by name, as the members of `ModalityMask`."""
+    return dict(zip(_NAMES, mask.tolist(), strict=True))
 
 
 def embedded_samples(
     embedded: EmbeddedSamples, encoding: str, with_features: bool
-) -> list[EmbeddedSample]:
-    """Return the representations of each sample, vectors as lists or base64 float32."""
+) -> list[Document]:
+    """Return the representations of each sample, with the members of `EmbeddedSample`."""
     centers = masked_center(embedded.features, embedded.mask)
     concatenations = concatenate(embedded.features)
     return [
-        EmbeddedSample(
-            mask=modality_mask(mask),
-            center=vector(center, encoding),
-            concat=vector(concatenation, encoding) if mask.all() else None,
-            features=[
+        {
+            "mask": mask_members(mask),
+            "center": vector(center, encoding),
+            "concat": vector(concatenation, encoding) if mask.all() else None,
+            "features": [
                 vector(row, encoding) if there else None
                 for row, there in zip(features, mask, strict=True)
             ]
             if with_features
             else None,
-            warnings=list(warnings),
-        )
+            "warnings": warnings,
+        }
         for mask, center, concatenation, features, warnings in zip(
             embedded.mask,
             centers,
@@ -70,11 +67,11 @@ def embedded_samples(
     ]
 
 
-def vector(values: NDArray[np.float32], encoding: str) -> Vector:
-    """Return a vector as a list of numbers, or as base64 of little-endian float32."""
+def vector(values: NDArray[np.float32], encoding: str) -> NDArray[np.float32] | str:
+    """Return a vector to be written as a list of numbers, or as base64 of little-endian float32."""
     if encoding == "base64":
         return base64.b64encode(values.astype("<f4").tobytes()).decode("ascii")
-    return [float(value) for value in values]
+    return np.ascontiguousarray(values, dtype=np.float32)
 
 
 def record_address(record_id: str) -> str:
@@ -99,28 +96,26 @@ def enrolled_record(record: Record, warnings: tuple[str, ...]) -> EnrolledRecord
 def by_name(contributions: Mapping[Modality, float]) -> dict[str, float]:
     """Return contributions keyed rgb, nir, tir, in this order."""
     return {
-        modality.value: float(contributions[modality])
-        for modality in MODALITIES
+        name: contributions[modality]
+        for modality, name in zip(MODALITIES, _NAMES, strict=True)
         if modality in contributions
     }
 
 
 def record_facts(record: Record) -> dict[str, Any]:
     """Return what every call tells about a record, by the members of `RecordBody`."""
-    address = record_address(record.id)
+    mask = mask_members(record.mask)
+    pictures = f"{record_address(record.id)}/images/"
     return {
         "id": record.id,
         "identity": record.identity,
         "camera": record.camera,
         "scene": record.scene,
         "captured_at": record.captured_at,
-        "attributes": dict(record.attributes),
-        "mask": modality_mask(record.mask),
-        "thumbnails": Thumbnails(
-            **{
-                modality.value: f"{address}/images/{modality.value}"
-                for modality in MODALITIES
-                if record.mask[modality.index]
-            }
-        ),
+        "attributes": record.attributes,
+        "mask": mask,
+        "thumbnails": {name: pictures + name if there else None for name, there in mask.items()},
     }
+
+
+_NAMES = tuple(modality.value for modality in MODALITIES)

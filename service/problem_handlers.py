@@ -17,6 +17,7 @@ from service.problems import (
     fields_of,
     kind_of,
     problem,
+    retry_after_of,
     unexpected_problem,
 )
 from service.request_errors import FieldProblem, InvalidRequest
@@ -48,7 +49,7 @@ async def vreid_error(request: Request, error: VreidError) -> Response:
         return unexpected_problem(request_id)
     if kind.status == 507:
         _log.error("request %s: %s", request_id, error)
-    return problem(kind, str(error), request_id, fields_of(error))
+    return problem(kind, str(error), request_id, fields_of(error), retry_after_of(error))
 
 
 async def parameter_error(request: Request, error: RequestValidationError) -> Response:

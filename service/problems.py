@@ -12,7 +12,9 @@ from starlette.responses import Response
 
 from service import errors as service_errors
 from service import request_errors
+from service.batching import errors as batching_errors
 from service.ingest import errors as ingest_errors
+from service.keys import errors as access_errors
 from service.request_errors import FieldProblem, InvalidFields, InvalidRequest
 from vreid import errors
 
@@ -48,6 +50,9 @@ UNEXPECTED = Kind(500, "unexpected", "The service failed")
 NOT_FOUND = Kind(404, "not-found", "Nothing is here")
 METHOD_NOT_ALLOWED = Kind(405, "method-not-allowed", "The method is not supported here")
 UNKNOWN_RECORD = Kind(404, "unknown-record", "No such record")
+SHUTTING_DOWN = Kind(
+    503, "shutting-down", "The service is shutting down", retry_after=2, closes=True
+)
 UNKNOWN_THUMBNAIL = Kind(404, "unknown-thumbnail", "No such picture")
 
 KINDS: dict[type[errors.VreidError], Kind] = {
@@ -65,7 +70,13 @@ KINDS: dict[type[errors.VreidError], Kind] = {
     ),
     request_errors.UnsupportedBody: Kind(415, "unsupported-body", "The body's type is not read"),
     request_errors.InvalidRequest: Kind(422, "invalid-request", "The request has invalid fields"),
-    request_errors.Overloaded: Kind(503, "overloaded", "The service is busy", retry_after=1),
+    request_errors.Overloaded: Kind(429, "overloaded", "The service is busy", retry_after=1),
+    request_errors.ShuttingDown: SHUTTING_DOWN,
+    batching_errors.DeadlinePassed: Kind(
+        504, "deadline-passed", "The request waited too long", retry_after=1
+    ),
+    batching_errors.ClientGone: Kind(499, "client-gone", "The client has hung up"),
+    batching_errors.LanesEnded: Kind(503, "not-ready", "The service cannot compute", retry_after=2),
     request_errors.NotReady: Kind(503, "not-ready", "The service is not ready", retry_after=2),
     request_errors.UnknownThumbnail: UNKNOWN_THUMBNAIL,
     errors.EmptyImage: Kind(422, "empty-image", "The image has no bytes"),
@@ -100,6 +111,14 @@ KINDS: dict[type[errors.VreidError], Kind] = {
     service_errors.GalleryClosed: Kind(
         503, "not-ready", "The service is shutting down", retry_after=2
     ),
+    access_errors.Unauthenticated: Kind(
+        401, "unauthenticated", "A valid API key is needed", closes=True
+    ),
+    access_errors.Forbidden: Kind(403, "forbidden", "The key may not do this", closes=True),
+    access_errors.TooManyRequests: Kind(
+        429, "too-many-requests", "The key's rate is used up", retry_after=1, closes=True
+    ),
+    access_errors.AuditUnwritable: Kind(503, "audit-unwritable", "The audit log cannot be written"),
     ingest_errors.IngestOff: Kind(501, "ingest-off", "There is no ingest here"),
     ingest_errors.IngestFull: Kind(429, "ingest-full", "Too much is waiting", retry_after=5),
     ingest_errors.IngestUnavailable: Kind(
@@ -154,12 +173,24 @@ def fields_of(error: errors.VreidError) -> tuple[FieldProblem, ...]:
     return ()
 
 
+def retry_after_of(error: errors.VreidError) -> int | None:
+    """Return after how many seconds to try again: the error's own estimate, else its kind's."""
+    if isinstance(error, request_errors.Overloaded | access_errors.TooManyRequests):
+        return error.retry_after
+    return kind_of(error).retry_after
+
+
 def problem(
-    kind: Kind, detail: str, request_id: str, fields: Sequence[FieldProblem] = ()
+    kind: Kind,
+    detail: str,
+    request_id: str,
+    fields: Sequence[FieldProblem] = (),
+    retry_after: int | None = None,
 ) -> Response:
-    """Return the response for one problem."""
+    """Return the response for one problem; `retry_after` is the kind's where it is None."""
     body = problem_document(kind, detail, request_id, fields)
-    headers = {} if kind.retry_after is None else {"Retry-After": str(kind.retry_after)}
+    seconds = kind.retry_after if retry_after is None else retry_after
+    headers = {} if seconds is None else {"Retry-After": str(seconds)}
     if kind.closes:
         headers["Connection"] = "close"
     # Text that a client sent may hold lone surrogates; ASCII escapes carry them.

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.embedder import Embedder, SentSample
 from service.gallery.protocol import GalleryProtocol
+from service.gallery.record import Record
 from service.inputs import EmbeddingInput, Images
 from service.request_errors import FieldProblem, InvalidRequest
+from service.samples import EmbeddedSamples, SentSample
 from service.search.input import SearchInput
 from service.settings import Limits
+from vreid.bundle import Bundle
 from vreid.embedding import round_to_stored
 from vreid.errors import FingerprintMismatch
 from vreid.modality import MODALITIES
@@ -85,30 +87,51 @@ def refuse_too_large_query(asked: SearchInput, limits: Limits) -> None:
         )
 
 
-def query_of(
-    asked: SearchInput, is_form: bool, embedder: Embedder, gallery: GalleryProtocol
-) -> Query:
-    """Return the query that a search asks for; all that it names is of one vehicle and fused.
+@dataclass(frozen=True, slots=True)
+class KnownParts:
+    """What of a query need not be embedded.
+
+    Attributes:
+        records: of the gallery.
+        embeddings: branch features (3, D), exact in float16, each with its mask (3,).
+    """
+
+    records: Sequence[Record]
+    embeddings: Sequence[tuple[NDArray[np.float32], NDArray[np.bool_]]]
+
+
+def known_parts(asked: SearchInput, bundle: Bundle, gallery: GalleryProtocol) -> KnownParts:
+    """Return the records and embeddings that a search names; may block.
 
     Raises:
-        InvalidField: an image cannot be used.
-        InvalidRequest: an embedding's rows have another length than the model's features, or the
-            parts of the query cancel each other out.
+        InvalidRequest: an embedding's rows have another length than the model's features.
         FingerprintMismatch: an embedding says that another model made it.
         UnknownRecord: no record has an id.
     """
     records = [gallery.get(record_id) for record_id in asked.record_ids]
-    size = embedder.bundle.manifest.feature_size
+    size = bundle.manifest.feature_size
     embeddings = []
     for name, embedding in asked.all_embeddings.items():
-        refuse_other_model(name, embedding.model, embedder.bundle.fingerprint)
+        refuse_other_model(name, embedding.model, bundle.fingerprint)
         embeddings.append(features_of(name, embedding, size))
-    parts = [(record.features.astype(np.float32), record.mask) for record in records] + embeddings
-    warnings: tuple[str, ...] = ()
-    if asked.samples is not None:
-        embedded = embedder.embed(sent_samples(asked.samples, is_form))
-        parts += zip(embedded.features, embedded.mask, strict=True)
-        warnings = tuple(dict.fromkeys(text for texts in embedded.warnings for text in texts))
+    return KnownParts(records, embeddings)
+
+
+def query_of(
+    asked: SearchInput, is_form: bool, known: KnownParts, embedded: EmbeddedSamples
+) -> Query:
+    """Return the query that a search asks for; all that it names is of one vehicle and fused.
+
+    Raises:
+        InvalidRequest: the parts of the query cancel each other out.
+    """
+    records = known.records
+    parts = [
+        *((record.features.astype(np.float32), record.mask) for record in records),
+        *known.embeddings,
+        *zip(embedded.features, embedded.mask, strict=True),
+    ]
+    warnings = tuple(dict.fromkeys(text for texts in embedded.warnings for text in texts))
     features, mask = fuse(np.stack([part[0] for part in parts]), np.stack([p[1] for p in parts]))
     refuse_no_direction(features, mask, members_used(asked, is_form))
     return Query(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from service.request_errors import Overloaded
+from service.telemetry.metrics import Metrics
 
 Claim = Callable[[int], None]
 """Takes room for so many more bytes of one body; raises Overloaded where there is none."""
@@ -17,7 +18,8 @@ class Reception:
     A body that arrives slowly takes room here and none among the requests that are worked on.
     """
 
-    def __init__(self, bodies: int, total_bytes: int) -> None:
+    def __init__(self, bodies: int, total_bytes: int, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._bodies = bodies
         self._total_bytes = total_bytes
         self._held = 0
@@ -41,6 +43,7 @@ class Reception:
             Overloaded: there is no room for another body.
         """
         if self._held >= self._bodies:
+            self._metrics.refused("receiving")
             raise Overloaded(
                 f"{self._held} bodies are arriving or being answered and no more are held at a "
                 "time; try again in a second"
@@ -50,6 +53,7 @@ class Reception:
         def claim(count: int) -> None:
             nonlocal claimed
             if self._held_bytes + count > self._total_bytes:
+                self._metrics.refused("receiving-bytes")
                 raise Overloaded(
                     f"the bodies that are being answered have {self._held_bytes} bytes and no more "
                     f"than {self._total_bytes} are held at a time; try again in a second"

@@ -1,4 +1,4 @@
-"""The outermost layer of every request: its id, security headers, log line, and the last catch."""
+"""The outermost layer of every request: id, security headers, log line, metrics, the last catch."""
 
 from __future__ import annotations
 
@@ -7,15 +7,29 @@ import re
 import string
 import time
 import uuid
+from collections.abc import Iterable
 from urllib.parse import quote
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.problems import unexpected_problem
+from service.draining import Draining
+from service.problems import SHUTTING_DOWN, problem, unexpected_problem
+from service.telemetry.metrics import Metrics
 
 REQUEST_ID = "X-Request-ID"
 CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'"
+
+_ANSWERED_TO_THE_END = ("/health/", "/metrics")
+
+_REQUEST_ID = REQUEST_ID.lower().encode()
+_EVERY_ANSWER = (
+    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+"""Unless the answer has its own; names are in lower case, as Starlette writes them."""
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _access = logging.getLogger("vreid.access")
@@ -34,11 +48,35 @@ def path_for_log(scope: Scope) -> str:
     return quote(raw, safe=string.punctuation)
 
 
+def with_headers(
+    given: Iterable[tuple[bytes, bytes]], request_id: str
+) -> list[tuple[bytes, bytes]]:
+    """Return an answer's headers with the request's id, and what every answer carries."""
+    headers = list(given)
+    names = {name for name, _ in headers}
+    headers += [header for header in _EVERY_ANSWER if header[0] not in names]
+    headers.append((_REQUEST_ID, request_id.encode()))
+    return headers
+
+
+def route_of(scope: Scope) -> str:
+    """Return the pattern that a request's path matched, as /gallery/{id}; `other` for none."""
+    route = scope.get("route")
+    return "other" if route is None else str(getattr(route, "path", "other"))
+
+
+def _shutting_down(request_id: str) -> Response:
+    detail = "the service finishes what it has and takes nothing new; send the request to another"
+    return problem(SHUTTING_DOWN, detail, request_id)
+
+
 class RequestContext:
     """ASGI middleware; the id is at `scope["state"]["request_id"]` for whoever answers."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, draining: Draining) -> None:
         self._app = app
+        self._metrics = metrics
+        self._draining = draining
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on and finish its answer."""
@@ -54,26 +92,29 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers[REQUEST_ID] = request_id
-                headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-                headers.setdefault("X-Content-Type-Options", "nosniff")
-                headers.setdefault("Referrer-Policy", "no-referrer")
+                message["headers"] = with_headers(message.get("headers", ()), request_id)
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_headers)
+            if self._draining.has_begun and not scope["path"].startswith(_ANSWERED_TO_THE_END):
+                self._metrics.refused("draining")
+                await _shutting_down(request_id)(scope, receive, send_with_headers)
+            else:
+                with self._draining.request():
+                    await self._app(scope, receive, send_with_headers)
         except Exception:
             _errors.exception("request %s failed", request_id)
             if status is not None:
                 raise
             await unexpected_problem(request_id)(scope, receive, send_with_headers)
         finally:
+            seconds = time.perf_counter() - started
+            self._metrics.answered(route_of(scope), status or 0, seconds)
             _access.info(
                 "%s %s %s %.1f ms id=%s",
                 scope["method"],
                 path_for_log(scope),
                 status if status is not None else "no answer",
-                (time.perf_counter() - started) * 1000,
+                seconds * 1000,
                 request_id,
             )

@@ -12,7 +12,8 @@ VreidError
     │   └── InvalidField         one such field
     ├── MisdirectedRequest   the Host is none that the service answers to
     ├── CrossSiteRequest     a page of another site sent it
-    ├── Overloaded           more requests than the service holds at a time
+    ├── Overloaded           more than the service holds, or computes in time
+    ├── ShuttingDown         the service finishes what it has and takes nothing new
     └── NotReady             the bundle, the engine or the gallery cannot answer
 """
 
@@ -58,7 +59,19 @@ class BodyTooSlow(RequestError):
 
 
 class Overloaded(RequestError):
-    """More requests are in flight than the service holds at a time."""
+    """More is in work than the service holds, or computes in time.
+
+    Attributes:
+        retry_after: seconds after which to try again.
+    """
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        self.retry_after = max(1, retry_after)
+        super().__init__(message)
+
+
+class ShuttingDown(RequestError):
+    """The service finishes what it has and takes nothing new."""
 
 
 class NotReady(RequestError):

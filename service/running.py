@@ -1,10 +1,19 @@
-"""What a running service holds: settings, embedder, gallery, workers, ingest; opened once."""
+"""What a running service holds: settings, embedder, lanes, gallery, ingest; opened once."""
 
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import anyio.to_thread
+
+from service.batching.admission import Admission
+from service.batching.backlog import Backlog
+from service.batching.batcher import Batcher
+from service.batching.branch_queues import Bounds
+from service.batching.settings import BatchingSettings
+from service.draining import Draining
 from service.embedder import Embedder
 from service.embedding_cache import EmbeddingCache
 from service.errors import GalleryError
@@ -14,12 +23,18 @@ from service.gallery.upkeep.retention import RetentionThread, parse_age
 from service.ingest.crew import Crew
 from service.ingest.intake import Intake, check_at_start
 from service.ingest.storage import Storage
+from service.keys.opening import Access, open_access
 from service.reception import Reception
 from service.request_errors import NotReady
 from service.settings import Settings
+from service.telemetry.metrics import Metrics
 from service.workers import Workers
 from vreid.bundle import Bundle
 from vreid.decoding import ImageLimits
+from vreid.engines.names import GPU_ENGINES
+from vreid.engines.processors import usable_processors
+
+_GPU_DELAY = 0.002
 
 logger = logging.getLogger(__name__)
 
@@ -32,21 +47,33 @@ class Running:
         settings: as they were at start-up.
         embedder: bundle and warmed-up engine.
         gallery: the open gallery; it follows what other processes change.
+        batcher: queues and lanes in front of the engine.
+        backlog: how long a request would wait.
+        admission: who is let in.
         workers: threads for blocking work.
         reception: room for bodies.
+        metrics: what is counted and measured.
+        draining: whether the service has been told to stop.
         intake: the queue of ingest, None where no Redis server is configured.
         crew: the workers of ingest in this process, None where there are none.
         retention: deletes what has expired, None where everything is kept.
+        access: keys and audit log, None where no keys are asked for.
     """
 
     settings: Settings
     embedder: Embedder
     gallery: GalleryProtocol
+    batcher: Batcher
+    backlog: Backlog
+    admission: Admission
     workers: Workers
     reception: Reception
+    metrics: Metrics
+    draining: Draining
     intake: Intake | None = None
     crew: Crew | None = None
     retention: RetentionThread | None = None
+    access: Access | None = None
 
     @property
     def bundle(self) -> Bundle:
@@ -59,6 +86,9 @@ class Running:
         Raises:
             NotReady: naming the part that cannot, and why.
         """
+        if self.draining.has_begun:
+            raise NotReady("the service is shutting down; send requests to another")
+        self.check_lanes()
         try:
             self.gallery.refresh()
         except GalleryError as error:
@@ -66,10 +96,58 @@ class Running:
         return {
             "bundle": self.bundle.fingerprint,
             "engine": f"{self.embedder.engine.name}, every branch has run",
+            "lanes": f"{self.batcher.lanes_running} of {self.batcher.lanes} run",
             "gallery": "; ".join(
                 filter(None, (f"{self.gallery.count()} records", self.gallery.remark))
             ),
         }
+
+    def check_lanes(self) -> None:
+        """Ask whether every lane runs.
+
+        Raises:
+            NotReady: one has ended by a fault.
+        """
+        running, lanes = self.batcher.lanes_running, self.batcher.lanes
+        if running < lanes:
+            raise NotReady(
+                f"{lanes - running} of {lanes} lanes ended by a fault; the log says why; start the "
+                "service again"
+            )
+
+    def check_alive(self) -> None:
+        """Ask whether any lane runs.
+
+        Raises:
+            NotReady: all have ended by faults, which only a new start mends.
+        """
+        if not self.batcher.lanes_running:
+            self.check_lanes()
+
+    def start(self) -> None:
+        """Begin to work: threads, lanes, ingest, retention."""
+        self.workers.start()
+        self.batcher.start()
+        if self.crew is not None:
+            self.crew.start()
+        if self.retention is not None:
+            self.retention.start()
+
+    async def close(self) -> None:
+        """Finish what is in work and close everything."""
+        if self.crew is not None:
+            await anyio.to_thread.run_sync(self.crew.stop, float(self.settings.drain_timeout))
+        if self.retention is not None:
+            await anyio.to_thread.run_sync(self.retention.stop)
+        await anyio.to_thread.run_sync(self.batcher.close, float(self.settings.drain_timeout))
+        await anyio.to_thread.run_sync(self.workers.close)
+        if self.intake is not None:
+            await self.intake.close()
+        if self.embedder.cache is not None:
+            self.embedder.cache.close()
+        self.gallery.close()
+        if self.access is not None:
+            self.access.audit.close()
 
 
 def open_running(settings: Settings) -> Running:
@@ -80,27 +158,62 @@ def open_running(settings: Settings) -> Running:
         EngineUnavailable: the engine asked for cannot run here.
         GalleryError: the gallery cannot be opened.
         UnsafeRedis: the Redis server of ingest may lose what was accepted.
+        AccessError: keys or audit log cannot be opened.
     """
     check_ingest(settings)
-    embedder = open_embedder(settings)
-    gallery = open_gallery(
-        settings.gallery,
-        embedder.bundle,
-        follow_interval=settings.refresh_interval,
-        lock_timeout=settings.lock_timeout,
-    )
+    access = open_access(settings.access)
+    embedder, gallery = _open_embedder_and_gallery(settings)
+    metrics = Metrics()
+    metrics.name_engine(embedder.engine)
+    batcher = open_batcher(settings.batching, embedder, metrics)
+    threads = settings.workers or usable_processors()
+    backlog = Backlog(batcher, threads)
     ingest = settings.ingest
-    storage = Storage(embedder, gallery.add_all, gallery.get, settings.keep_crops)
+    storage = Storage(
+        embedder, gallery.add_all, gallery.get, settings.keep_crops, batcher.embed_for_ingest
+    )
     return Running(
         settings,
         embedder,
         gallery,
-        Workers(settings.workers, settings.pending, settings.lock_timeout),
-        Reception(settings.receiving, settings.receiving_bytes),
+        batcher,
+        backlog,
+        Admission(
+            batcher,
+            backlog,
+            metrics,
+            pending=settings.pending,
+            queue=settings.batching.queue,
+            deadline=settings.deadline,
+        ),
+        Workers(threads, settings.lock_timeout),
+        Reception(settings.receiving, settings.receiving_bytes, metrics),
+        metrics,
+        Draining(),
         Intake(ingest) if ingest.redis else None,
         Crew(ingest, storage, ingest.workers) if ingest.redis and ingest.workers else None,
         open_retention(settings, gallery),
+        access,
     )
+
+
+def open_batcher(settings: BatchingSettings, embedder: Embedder, metrics: Metrics) -> Batcher:
+    """Queues and lanes in front of the embedder's engine, not started yet."""
+    engine, manifest = embedder.engine, embedder.bundle.manifest
+    # On a GPU a larger batch costs hardly more; on a CPU it costs what its images cost.
+    is_gpu = engine.name in GPU_ENGINES
+    delay = settings.delay
+    if delay is None:
+        delay = _GPU_DELAY if is_gpu else 0.0
+    bounds = Bounds(
+        sizes=engine.batch_sizes,
+        most=min(settings.images or engine.batch_sizes[-1], engine.batch_sizes[-1]),
+        delay=delay,
+        lanes=engine.lanes,
+        ingest_turn=settings.ingest_turn,
+        pads=is_gpu,
+    )
+    return Batcher(engine, manifest.modalities, manifest.feature_size, bounds, metrics)
 
 
 def open_retention(settings: Settings, gallery: GalleryProtocol) -> RetentionThread | None:
@@ -111,17 +224,45 @@ def open_retention(settings: Settings, gallery: GalleryProtocol) -> RetentionThr
     return RetentionThread(gallery.delete_selected, rules, settings.retention_interval)
 
 
-def open_embedder(settings: Settings) -> Embedder:
+def _open_embedder_and_gallery(settings: Settings) -> tuple[Embedder, GalleryProtocol]:
+    """Both at the same moment: each takes its second where no earlier start left anything."""
+    bundle = Bundle.load(settings.bundle)
+    with ThreadPoolExecutor(1, "open-gallery") as beside:
+        opening = beside.submit(
+            open_gallery,
+            settings.gallery,
+            bundle,
+            follow_interval=settings.refresh_interval,
+            lock_timeout=settings.lock_timeout,
+        )
+        try:
+            embedder = open_embedder(settings, bundle)
+        except BaseException:
+            if opening.exception() is None:
+                opening.result().close()
+            raise
+        return embedder, opening.result()
+
+
+def open_embedder(settings: Settings, bundle: Bundle | None = None) -> Embedder:
     """Load the bundle and run its engine once; with the embedding cache where one is configured.
+
+    A bundle that is loaded already can be given.
 
     Raises:
         BundleError: the bundle is absent or damaged.
         EngineUnavailable: the engine asked for cannot run here.
     """
     limits = ImageLimits(settings.limits.image_bytes, settings.limits.image_pixels)
-    bundle = Bundle.load(settings.bundle)
+    bundle = bundle or Bundle.load(settings.bundle)
     embedder = Embedder.open(
-        bundle, settings.engine, settings.threads, limits, settings.limits.request_pixels
+        bundle,
+        settings.engine,
+        settings.threads,
+        limits,
+        settings.limits.request_pixels,
+        settings.precision,
+        settings.lanes,
     )
     if settings.cache.redis:
         engine = embedder.engine

@@ -19,15 +19,21 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.batching.settings import BatchingSettings
 from service.embedding_cache import CacheSettings
 from service.gallery.address import MilvusAddress, masked, parse_address
 from service.gallery.store.crops import KeepCrops
 from service.gallery.upkeep.retention import parse_age
 from service.ingest.settings import IngestSettings
+from service.keys.settings import AccessSettings
 from vreid.decoding import LARGEST_MAX_PIXELS
+from vreid.engines.names import ENGINES, PRECISIONS
 from vreid.errors import ConfigurationError
 
 PREFIX = "VREID_"
+CLIENT_VARIABLES = (f"{PREFIX}URL", f"{PREFIX}API_KEY")
+"""Read by `vreid.client`; no settings of the service, and no typing errors either."""
+
 SHIPPED_BUNDLE = Path(__file__).parent / "demo" / "bundle"
 
 GalleryAddress: TypeAlias = Annotated[
@@ -101,32 +107,60 @@ class Settings(BaseSettings):
         description="host names, separated by commas, that requests may be addressed to besides "
         "those of this machine; unless this is set, allow_open accepts every name",
     )
-    engine: str = Field(default="auto", description="auto, onnxruntime-cpu or onnxruntime-cuda")
+    engine: str = Field(
+        default="auto",
+        description=f"what runs the model: {', '.join(ENGINES)}; auto measures which of those that "
+        "are there is the fastest",
+    )
+    precision: str = Field(
+        default="auto",
+        description=f"how the model computes: {', '.join(PRECISIONS)}; auto measures which of "
+        "the bundle's is the fastest",
+    )
     threads: int | None = Field(
         default=None,
         ge=1,
         description="threads of the engine; default: CPU affinity and cgroup quota",
     )
-    workers: int = Field(
-        default=2,
+    lanes: int | None = Field(
+        default=None,
+        ge=1,
+        description="runs of the engine at the same moment, which share its threads; default: one "
+        "for each thread of a CPU, which gives the most images a second; 1 gives the shortest "
+        "time for one image",
+    )
+    deadline: float = Field(
+        default=2.0,
+        gt=0,
+        description="seconds that a request may wait for those before it; one that would wait "
+        "longer is told 429 at once. The header X-Deadline-Ms says it for one request",
+    )
+    batching: BatchingSettings = Field(
+        default_factory=BatchingSettings,
+        description="how images of several requests are computed together",
+    )
+    workers: int | None = Field(
+        default=None,
         ge=1,
         le=256,
-        description="requests that decode, embed or search at the same moment",
+        description="threads that read bodies and decode images, one image each at a moment, and "
+        "as many that search and answer; default: CPU affinity and cgroup quota",
     )
     pending: int = Field(
-        default=32,
+        default=128,
         ge=1,
-        description="requests held at a time, running or waiting; more are told 503",
+        description="requests held at a time, computed or waiting, half of them writes at most; "
+        "more are told 429",
     )
     receiving: int = Field(
         default=256,
         ge=1,
-        description="bodies held at a time, arriving or being answered; more are told 503",
+        description="bodies held at a time, arriving or being answered; more are told 429",
     )
     receiving_bytes: int = Field(
         default=512 * 2**20,
         ge=1024,
-        description="bytes of all bodies held at a time; more are told 503",
+        description="bytes of all bodies held at a time; more are told 429",
     )
     body_timeout: float = Field(default=30.0, gt=0, description="seconds for a body to arrive")
     lock_timeout: float = Field(
@@ -164,6 +198,9 @@ class Settings(BaseSettings):
     )
     retention_interval: float = Field(
         default=3600.0, gt=0, description="seconds between looks for records to delete"
+    )
+    access: AccessSettings = Field(
+        default_factory=AccessSettings, description="API keys and the audit log"
     )
     ingest: IngestSettings = Field(
         default_factory=IngestSettings, description="accept now, embed later"
@@ -210,7 +247,7 @@ def check_exposure(settings: Settings) -> None:
     Raises:
         ConfigurationError: the host is no loopback address and `allow_open` is off.
     """
-    if settings.allow_open or is_loopback(settings.host):
+    if settings.allow_open or settings.access.keys or is_loopback(settings.host):
         return
     raise ConfigurationError(
         f"refusing to listen on {settings.host}: there are no API keys, so whoever reaches this "
@@ -244,7 +281,7 @@ def is_loopback(host: str) -> bool:
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """Return the `VREID_` variables that no setting reads, sorted: most are typing errors."""
-    known = set(_variables(Settings, PREFIX))
+    known = {*_variables(Settings, PREFIX), *CLIENT_VARIABLES}
     return sorted(
         name
         for name in environment

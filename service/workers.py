@@ -1,15 +1,15 @@
-"""Work that would block the event loop, in a bounded number of threads."""
+"""The threads in which requests are read, answered and stored, away from the event loop."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 import anyio
 import anyio.to_thread
 
-from service.request_errors import Overloaded
+from service.errors import GalleryLocked
+from service.named_threads import NamedThreads
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -19,63 +19,38 @@ WRITES_TOGETHER = 8
 
 
 class Workers:
-    """At most `running` calls run and at most `pending` requests are held, running or waiting.
+    """`size` threads that read bodies and decode images, and as many that search and answer.
 
-    Writes to the gallery have `WRITES_TOGETHER` threads of their own and half of the places: while
-    they wait for another process's lock, embedding and searching go on.
+    Whoever answers never waits behind images that others send, so that what was embedded leaves
+    the memory first. Writes to the gallery have threads of their own too: while they wait for
+    another process's lock, embedding and searching go on.
     """
 
-    def __init__(self, running: int, pending: int, write_patience: float = 3.0) -> None:
-        self._limiter = anyio.CapacityLimiter(running)
+    def __init__(self, size: int, write_patience: float = 3.0) -> None:
+        self.decoding = NamedThreads("decode", size)
+        self.answering = NamedThreads("answer", size)
         self._write_limiter = anyio.CapacityLimiter(WRITES_TOGETHER)
         self._write_turn = anyio.Semaphore(WRITES_TOGETHER)
         self._write_patience = write_patience
-        self._pending = pending
-        self._pending_writes = max(1, pending // 2)
-        self._held = 0
-        self._held_writes = 0
 
-    @property
-    def held(self) -> int:
-        """Requests admitted and not yet answered."""
-        return self._held
+    def start(self) -> None:
+        """Begin to work."""
+        self.decoding.start()
+        self.answering.start()
 
-    @contextmanager
-    def admit(self) -> Iterator[None]:
-        """Hold one request for the length of the block.
+    def close(self) -> None:
+        """Finish what was handed over before, and end the threads."""
+        self.decoding.close()
+        self.answering.close()
 
-        Raises:
-            Overloaded: `pending` requests are held already.
-        """
-        if self._held >= self._pending:
-            raise Overloaded(
-                f"{self._held} requests are being answered and no more are held at a time; "
-                "try again in a second"
-            )
-        self._held += 1
-        try:
-            yield
-        finally:
-            self._held -= 1
-
-    @contextmanager
-    def admit_write(self) -> Iterator[None]:
-        """Hold one request that writes to the gallery for the length of the block.
-
-        Raises:
-            Overloaded: `pending` requests, or half as many that write, are held already.
-        """
-        if self._held_writes >= self._pending_writes:
-            raise Overloaded(
-                f"{self._held_writes} requests are waiting to write to the gallery and no more are "
-                "held at a time; try again in a second"
-            )
-        self._held_writes += 1
-        try:
-            with self.admit():
-                yield
-        finally:
-            self._held_writes -= 1
+    async def run(
+        self,
+        function: Callable[Arguments, Result],
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> Result:
+        """Run `function`, which needs no lane, in a thread and return its result."""
+        return await self.answering.run(function, *args, **kwargs)
 
     async def write(
         self,
@@ -86,13 +61,13 @@ class Workers:
         """Run `function`, which writes to the gallery, in a thread for writes.
 
         Raises:
-            Overloaded: the writes before it took longer than `write_patience` seconds.
+            GalleryLocked: the writes before it took longer than `write_patience` seconds.
         """
         try:
             with anyio.fail_after(self._write_patience):
                 await self._write_turn.acquire()
         except TimeoutError:
-            raise Overloaded(
+            raise GalleryLocked(
                 "other writes to the gallery have to finish first; try again in a second"
             ) from None
         try:
@@ -101,14 +76,3 @@ class Workers:
             )
         finally:
             self._write_turn.release()
-
-    async def run(
-        self,
-        function: Callable[Arguments, Result],
-        *args: Arguments.args,
-        **kwargs: Arguments.kwargs,
-    ) -> Result:
-        """Run `function` in a worker thread and return its result."""
-        return await anyio.to_thread.run_sync(
-            lambda: function(*args, **kwargs), limiter=self._limiter
-        )

@@ -11,6 +11,7 @@ from service.errors import DuplicateRecord, UnknownRecord
 from service.gallery.record import NewRecord, Record
 from service.gallery.store.crops import KeepCrops
 from service.ingest.entry import Entry
+from service.preparation import Compute
 from service.query import sent_samples
 from service.sighting import content_hash, new_record
 
@@ -35,12 +36,21 @@ class Stored:
 
 
 class Storage:
-    """An embedder and a gallery; safe to use from several threads."""
+    """An embedder and a gallery; safe to use from several threads.
+
+    `compute` embeds, behind whatever is more urgent; by default the embedder does at once.
+    """
 
     def __init__(
-        self, embedder: Embedder, add: Add, get: Get, keep_crops: KeepCrops = "none"
+        self,
+        embedder: Embedder,
+        add: Add,
+        get: Get,
+        keep_crops: KeepCrops = "none",
+        compute: Compute | None = None,
     ) -> None:
         self._embedder = embedder
+        self._compute = compute
         self._keep_crops = keep_crops
         self._add = add
         self._get = get
@@ -57,7 +67,7 @@ class Storage:
         if self._is_stored(entry):
             return Stored(entry.record_ids, ())
         embedded = self._embedder.embed(
-            sent_samples(entry.samples, entry.is_form), with_thumbnails=True
+            sent_samples(entry.samples, entry.is_form), with_thumbnails=True, compute=self._compute
         )
         records = [
             new_record(sample, features, mask, thumbnails, record_id, self._keep_crops)

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.answers import CompareAnswer, Verdict
 from service.bodies import answer_body
+from service.inputs import CompareInput
 from service.openapi import body_of, problems_of
+from service.passage import Question
 from service.presentation import by_name, modality_mask, model_identity
 from service.query import sent_sample
 from service.requests import read_compare
 from service.routes.dependencies import RunningService
+from service.routes.direct_route import DirectRoute
 from service.running import Running
+from service.samples import EmbeddedSamples
 from vreid.calibration import Calibration
 from vreid.contributions import contributions
 from vreid.scoring import representation_key, resolve_policy, score
 
-router = APIRouter(tags=["search"])
+router = APIRouter(tags=["search"], route_class=DirectRoute)
 
 
 @router.post(
@@ -26,29 +32,34 @@ router = APIRouter(tags=["search"])
     summary="Tell whether two samples show the same vehicle",
     response_model=CompareAnswer,
     openapi_extra=body_of("CompareInput"),
-    responses=problems_of(400, 413, 415, 422, 503),
+    responses=problems_of(400, 413, 415, 422, 429, 503, 504),
 )
 async def compare(request: Request, running: RunningService) -> Response:
     """A form's fields are called a_rgb, a_nir, a_tir and b_rgb, b_nir, b_tir."""
-    return await answer_body(request, running, compare_body)
+    return await answer_body(request, running, read)
 
 
-def compare_body(running: Running, body: bytes, content_type: str) -> CompareAnswer:
-    """Answer the call; may block.
+def read(running: Running, body: bytes, content_type: str) -> Question[CompareAnswer]:
+    """Read the call's body; may block.
 
     Raises:
         RequestError: the body or a field is at fault.
-        ScoringError: the policy does not compare this pair.
-        EngineError: the engine failed.
     """
     reading = read_compare(body, content_type)
     asked = reading.value
     joint = "_" if reading.is_form else "."
+    samples = [sent_sample(asked.a, f"a{joint}"), sent_sample(asked.b, f"b{joint}")]
+    return Question(samples, partial(answer, running, asked))
+
+
+def answer(running: Running, asked: CompareInput, embedded: EmbeddedSamples) -> CompareAnswer:
+    """Answer the call.
+
+    Raises:
+        ScoringError: the policy does not compare this pair.
+    """
     manifest = running.bundle.manifest
     policy = resolve_policy(asked.policy, manifest.auto_policy)
-    embedded = running.embedder.embed(
-        [sent_sample(asked.a, f"a{joint}"), sent_sample(asked.b, f"b{joint}")]
-    )
     first, second = embedded.features
     first_mask, second_mask = embedded.mask
     parts = contributions(first, first_mask, second, second_mask, policy)

@@ -26,7 +26,7 @@ _EXAMPLE: dict[str, Any] = {"identity": "truck-17", "scene": None, "attributes":
     summary="Correct what is told about a record",
     response_model=StoredRecord,
     openapi_extra=document_body_of("CorrectionInput", _EXAMPLE),
-    responses=problems_of(400, 404, 413, 415, 422, 503, 507),
+    responses=problems_of(400, 404, 413, 415, 422, 429, 503, 507),
 )
 async def correct(request: Request, running: RunningService, id: str) -> Response:
     """What is not given stays, null takes away (RFC 7396); images and features never change.
@@ -34,7 +34,7 @@ async def correct(request: Request, running: RunningService, id: str) -> Respons
     A record that was corrected comes last in the order of storing, as `GET /gallery` pages it.
     """
     async with received_body(request, running) as body:
-        with running.workers.admit_write():
+        with running.admission.admit_write():
             asked = await running.workers.run(read_correction, body, content_type_of(request))
             record = await running.workers.write(correct_record, running.gallery, id, asked)
     return json_response(stored_record(record))

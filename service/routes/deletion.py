@@ -37,7 +37,7 @@ class DeletionParameters(BaseModel):
     "",
     summary="Delete the records that pass a filter",
     dependencies=[Depends(refuse_repeated_parameters)],
-    responses=problems_of(422, 503, 507),
+    responses=problems_of(422, 429, 503, 507),
 )
 async def delete_matching(
     running: RunningService, parameters: Annotated[DeletionParameters, Query()]
@@ -53,7 +53,7 @@ async def delete_matching(
         return DeletedRecords(matched=matched, deleted=0)
     if not parameters.all:
         await running.workers.run(refuse_everything, running.gallery, conditions)
-    with running.workers.admit_write():
+    with running.admission.admit_write():
         deleted = await running.workers.write(running.gallery.delete_matching, conditions)
     return DeletedRecords(matched=deleted, deleted=deleted)
 

@@ -11,7 +11,13 @@ from service.request_errors import FieldProblem, InvalidRequest
 from service.running import Running
 
 
-def running_of(request: Request) -> Running:
+# FastAPI would run a plain function in a thread, for every request.
+async def running_of(request: Request) -> Running:
+    """Return the running service that the application was made for."""
+    return running_service_of(request)
+
+
+def running_service_of(request: Request) -> Running:
     """Return the running service that the application was made for."""
     running = request.app.state.running
     assert isinstance(running, Running)

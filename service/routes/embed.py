@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.answers import EmbedAnswer
 from service.bodies import answer_body
+from service.encoding import Document
+from service.inputs import EmbedInput
 from service.openapi import body_of, problems_of
+from service.passage import Question
 from service.presentation import embedded_samples, model_identity
 from service.query import refuse_too_many_samples, sent_samples
 from service.requests import read_embed
 from service.routes.dependencies import RunningService
+from service.routes.direct_route import DirectRoute
 from service.running import Running
+from service.samples import EmbeddedSamples
 
-router = APIRouter(tags=["search"])
+router = APIRouter(tags=["search"], route_class=DirectRoute)
 
 
 @router.post(
@@ -23,25 +30,29 @@ router = APIRouter(tags=["search"])
     summary="Embed one to three images, or several samples",
     response_model=EmbedAnswer,
     openapi_extra=body_of("EmbedInput"),
-    responses=problems_of(400, 413, 415, 422, 503),
+    responses=problems_of(400, 413, 415, 422, 429, 503, 504),
 )
 async def embed(request: Request, running: RunningService) -> Response:
     """A form holds one sample; a JSON document holds several."""
-    return await answer_body(request, running, embed_body)
+    return await answer_body(request, running, read)
 
 
-def embed_body(running: Running, body: bytes, content_type: str) -> EmbedAnswer:
-    """Answer the call; may block.
+def read(running: Running, body: bytes, content_type: str) -> Question[Document]:
+    """Read the call's body; may block.
 
     Raises:
         RequestError: the body or a field is at fault.
-        EngineError: the engine failed.
     """
     reading = read_embed(body, content_type)
     asked = reading.value
     refuse_too_many_samples(asked.samples, running.settings.limits)
-    embedded = running.embedder.embed(sent_samples(asked.samples, reading.is_form))
-    return EmbedAnswer(
-        model=model_identity(running.bundle),
-        samples=embedded_samples(embedded, asked.encoding, asked.features),
-    )
+    samples = sent_samples(asked.samples, reading.is_form)
+    return Question(samples, partial(answer, running, asked))
+
+
+def answer(running: Running, asked: EmbedInput, embedded: EmbeddedSamples) -> Document:
+    """Answer the call, with the members of `EmbedAnswer`."""
+    return {
+        "model": model_identity(running.bundle).model_dump(),
+        "samples": embedded_samples(embedded, asked.encoding, asked.features),
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
@@ -11,19 +12,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.answers import EnrolledRecord, EnrolledRecords
-from service.bodies import content_type_of, json_response, received_body
+from service.batching.urgency import Urgency
+from service.bodies import json_response, passed_through
 from service.errors import DuplicateRecord, UnknownRecord
 from service.gallery.record import NewRecord
-from service.inputs import EnrolBatchInput
+from service.gallery.store.crops import KeepCrops
+from service.inputs import EnrolBatchInput, EnrolInput
 from service.openapi import body_of, problems_of
+from service.passage import Question
 from service.presentation import enrolled_record, record_address
 from service.query import refuse_too_many_samples, sent_sample, sent_samples
 from service.requests import read_enrol
 from service.routes.dependencies import RunningService
+from service.routes.direct_route import DirectRoute
 from service.running import Running
+from service.samples import EmbeddedSamples
 from service.sighting import check_sightings, name_taken_ids, new_record
 
-router = APIRouter(prefix="/gallery", tags=["gallery"])
+router = APIRouter(prefix="/gallery", tags=["gallery"], route_class=DirectRoute)
 
 _EXAMPLES: dict[str, dict[str, Any]] = {
     "one sighting": {"rgb": "/9j/4AAQ...", "identity": "truck-17", "camera": "north"},
@@ -42,7 +48,7 @@ _EXAMPLES: dict[str, dict[str, Any]] = {
     summary="Enrol a sighting, or several together",
     response_model=EnrolledRecord | EnrolledRecords,
     openapi_extra=body_of("EnrolInput", examples=_EXAMPLES, alternative="EnrolBatchInput"),
-    responses=problems_of(400, 409, 413, 415, 422, 503, 507),
+    responses=problems_of(400, 409, 413, 415, 422, 429, 503, 504, 507),
 )
 async def enrol(request: Request, running: RunningService) -> Response:
     """When this answers 201, what was sent is on the disk and can be found.
@@ -50,16 +56,12 @@ async def enrol(request: Request, running: RunningService) -> Response:
     A JSON document with `samples` holds several sightings, which are stored together or not at
     all; the answer's `records` are in their order.
     """
-    async with received_body(request, running) as body:
-        with running.workers.admit_write():
-            prepared = await running.workers.run(
-                prepare_records, running, body, content_type_of(request)
-            )
-            try:
-                records = await running.workers.write(running.gallery.add_all, prepared.records)
-            except DuplicateRecord as error:
-                ids = [record.id for record in prepared.records]
-                raise name_taken_ids(error, ids, prepared.is_batch) from error
+    async with passed_through(request, running, read, _as_it_is, writes=True) as prepared:
+        try:
+            records = await running.workers.write(running.gallery.add_all, prepared.records)
+        except DuplicateRecord as error:
+            ids = [record.id for record in prepared.records]
+            raise name_taken_ids(error, ids, prepared.is_batch) from error
     enrolled = [
         enrolled_record(record, warnings)
         for record, warnings in zip(records, prepared.warnings, strict=True)
@@ -78,12 +80,11 @@ class Prepared:
     is_batch: bool
 
 
-def prepare_records(running: Running, body: bytes, content_type: str) -> Prepared:
-    """Embed the sightings of a request; may block.
+def read(running: Running, body: bytes, content_type: str) -> Question[Prepared]:
+    """Read the call's body; may block. Several sightings are embedded behind searches.
 
     Raises:
         RequestError: the body or a field is at fault, or an id is taken.
-        EngineError: the engine failed.
     """
     asked = read_enrol(body, content_type).value
     is_batch = isinstance(asked, EnrolBatchInput)
@@ -94,7 +95,25 @@ def prepare_records(running: Running, body: bytes, content_type: str) -> Prepare
     samples = (
         sent_samples(sightings, is_form=False) if is_batch else [sent_sample(sightings[0], "")]
     )
-    embedded = running.embedder.embed(samples, with_thumbnails=True)
+    return Question(
+        samples,
+        partial(prepare_records, sightings, is_batch, running.settings.keep_crops),
+        Urgency.INGEST if is_batch else Urgency.SEARCH,
+        with_thumbnails=True,
+    )
+
+
+def prepare_records(
+    sightings: Sequence[EnrolInput],
+    is_batch: bool,
+    keep_crops: KeepCrops,
+    embedded: EmbeddedSamples,
+) -> Prepared:
+    """Return the records of embedded sightings.
+
+    Raises:
+        InvalidRecord: a field cannot be stored.
+    """
     records = [
         new_record(
             sighting,
@@ -102,11 +121,15 @@ def prepare_records(running: Running, body: bytes, content_type: str) -> Prepare
             embedded.mask[row],
             embedded.thumbnails[row],
             sighting.id,
-            running.settings.keep_crops,
+            keep_crops,
         )
         for row, sighting in enumerate(sightings)
     ]
     return Prepared(records, embedded.warnings, is_batch)
+
+
+def _as_it_is(prepared: Prepared) -> Prepared:
+    return prepared
 
 
 def refuse_taken_ids(running: Running, ids: Sequence[str | None], is_batch: bool) -> None:

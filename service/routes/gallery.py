@@ -67,11 +67,11 @@ def read(running: RunningService, id: str) -> StoredRecord:
 
 
 @router.delete(
-    "/{id}", status_code=204, summary="Delete a record", responses=problems_of(404, 503, 507)
+    "/{id}", status_code=204, summary="Delete a record", responses=problems_of(404, 429, 503, 507)
 )
 async def delete(running: RunningService, id: str) -> Response:
     """Delete a record with its features and pictures."""
-    with running.workers.admit_write():
+    with running.admission.admit_write():
         await running.workers.write(running.gallery.delete, id)
     return Response(status_code=204)
 

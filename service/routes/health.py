@@ -11,9 +11,10 @@ from service.routes.dependencies import RunningService
 router = APIRouter(prefix="/health", tags=["health"])
 
 
-@router.get("/live", summary="Does the process answer?")
-async def live() -> HealthAnswer:
-    """Answer as long as the event loop runs; a failure means restart."""
+@router.get("/live", summary="Does the process answer?", responses=problems_of(503))
+async def live(running: RunningService) -> HealthAnswer:
+    """Answer as long as the event loop and one lane run; a failure means restart."""
+    running.check_alive()
     return HealthAnswer(status="live", checks={})
 
 

@@ -81,7 +81,8 @@ def info(
         engine=EngineFacts(
             name=engine.name,
             precision=engine.precision,
-            threads=getattr(engine, "threads", None),
+            threads=engine.threads,
+            lanes=engine.lanes,
         ),
         gallery=gallery_facts(running.gallery.info()),
         ingest=ingest,

@@ -67,7 +67,7 @@ async def accept(request: Request, running: RunningService) -> Response:
     intake = intake_of(running)
     key = idempotency_key(request)
     async with received_body(request, running) as body:
-        with running.workers.admit():
+        with running.admission.admit():
             entry = await running.workers.run(
                 prepare_entry,
                 running,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,26 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.bodies import answer_body
+from service.encoding import Document
 from service.gallery.filters.filter import Filter
+from service.keys.guard import DETAILS
 from service.openapi import body_of, problems_of
+from service.passage import Question
 from service.presentation import model_identity
-from service.query import Query, query_of, refuse_too_large_query
+from service.query import (
+    KnownParts,
+    Query,
+    known_parts,
+    query_of,
+    refuse_too_large_query,
+    sent_samples,
+)
 from service.request_errors import FieldProblem, InvalidRequest
 from service.requests import read_search
 from service.routes.dependencies import RunningService
+from service.routes.direct_route import DirectRoute
 from service.running import Running
+from service.samples import EmbeddedSamples
 from service.search.answer import SearchAnswer
 from service.search.finding import Wanted, find_page, find_re_ranked
 from service.search.input import MOST_CANDIDATES, ReRanking, SearchInput
@@ -38,7 +51,7 @@ from service.settings import Limits
 from vreid.modality import MODALITIES
 from vreid.scoring import ResolvedPolicy, resolve_policy
 
-router = APIRouter(tags=["search"])
+router = APIRouter(tags=["search"], route_class=DirectRoute)
 
 _EXAMPLES: dict[str, dict[str, Any]] = {
     "images of one vehicle": {"samples": [{"rgb": "/9j/4AAQ...", "tir": "/9j/4AAQ..."}], "k": 5},
@@ -57,7 +70,7 @@ _EXAMPLES: dict[str, dict[str, Any]] = {
     summary="Find the records most like a vehicle",
     response_model=SearchAnswer,
     openapi_extra=body_of("SearchInput", examples=_EXAMPLES),
-    responses=problems_of(400, 404, 409, 413, 415, 422, 503),
+    responses=problems_of(400, 404, 409, 413, 415, 422, 429, 503, 504),
 )
 async def search(request: Request, running: RunningService) -> Response:
     """The query is images, records of the gallery and embeddings, all of one vehicle and fused.
@@ -65,22 +78,47 @@ async def search(request: Request, running: RunningService) -> Response:
     A form's images are one sample; a JSON document may have several. The records that the query is
     made of are left out of its results.
     """
-    return await answer_body(request, running, search_body)
+    told: dict[str, Any] = {}
+    request.scope["state"][DETAILS] = told
+    return await answer_body(request, running, partial(read, told))
 
 
-def search_body(running: Running, body: bytes, content_type: str) -> SearchAnswer:
-    """Answer the call; may block.
+def read(
+    told: dict[str, Any], running: Running, body: bytes, content_type: str
+) -> Question[Document]:
+    """Read the call's body and put into `told` what the audit log says of it; may block.
 
     Raises:
         RequestError: the body or a field is at fault.
-        GalleryError: the filter is wrong, or there is no record of an id.
-        EngineError: the engine failed.
+        UnknownRecord: there is no record of an id.
     """
     reading = read_search(body, content_type)
-    asked, limits = reading.value, running.settings.limits
-    check_limits(asked, limits)
+    asked = reading.value
+    check_limits(asked, running.settings.limits)
     policy = resolve_policy(asked.policy, running.bundle.manifest.auto_policy)
-    query = query_of(asked, reading.is_form, running.embedder, running.gallery)
+    parts = known_parts(asked, running.bundle, running.gallery)
+    samples = sent_samples(asked.samples or (), reading.is_form)
+    told |= audited(asked, policy)
+    return Question(samples, partial(answer, told, running, asked, reading.is_form, policy, parts))
+
+
+def answer(
+    told: dict[str, Any],
+    running: Running,
+    asked: SearchInput,
+    is_form: bool,
+    policy: ResolvedPolicy,
+    parts: KnownParts,
+    embedded: EmbeddedSamples,
+) -> Document:
+    """Answer the call; may block.
+
+    Raises:
+        InvalidRequest: the parts of the query cancel each other out, or the cursor is of another.
+        GalleryError: the filter is wrong.
+    """
+    limits = running.settings.limits
+    query = query_of(asked, is_form, parts, embedded)
     conditions, filter_warnings = None, list[str]()
     if asked.filter is not None:
         conditions, filter_warnings = relative_filter(Filter.from_json(asked.filter), query)
@@ -97,22 +135,37 @@ def search_body(running: Running, body: bytes, content_type: str) -> SearchAnswe
     else:
         re_ranking = with_candidates(asked.rerank, wanted.count)
         page = find_re_ranked(ranked_search, judge, wanted, re_ranking)
-    return SearchAnswer(
-        model=model_identity(running.bundle),
-        policy=policy,
-        query=query_facts(query, running.bundle.fingerprint, asked.features),
-        warnings=[
+    results = search_results(page, start.rank + 1, judge, wanted.by_identity, asked.explain)
+    told["results"] = [result["id"] for result in results]
+    return {
+        "model": model_identity(running.bundle).model_dump(),
+        "policy": policy,
+        "query": query_facts(query, running.bundle.fingerprint, asked.features),
+        "warnings": [
             *query.warnings,
             *filter_warnings,
             *policy_warnings(policy, query.mask),
             *page_warnings(page),
         ],
-        match=page_match(page, judge),
-        threshold=threshold(judge),
-        searched=page.searched,
-        results=search_results(page, start.rank + 1, judge, wanted.by_identity, asked.explain),
-        next_cursor=None if page.next_start is None else encode_cursor(page.next_start, digest),
-    )
+        "match": page_match(page, judge),
+        "threshold": threshold(judge),
+        "searched": page.searched,
+        "results": results,
+        "next_cursor": None if page.next_start is None else encode_cursor(page.next_start, digest),
+    }
+
+
+def audited(asked: SearchInput, policy: ResolvedPolicy) -> dict[str, Any]:
+    """Return what the audit log says of a search: what for and among what, without its images."""
+    told = {
+        "policy": policy,
+        "k": asked.k,
+        "ids": list(asked.record_ids),
+        "images": [[each.value for each in one.by_modality()] for one in asked.samples or ()],
+        "embeddings": len(asked.all_embeddings),
+        "filter": asked.filter,
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def begin(

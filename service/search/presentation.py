@@ -1,42 +1,35 @@
-"""From what a search found to the models of its answer."""
+"""From what a search found to its answer, as plain values with the members of its models."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from service.presentation import by_name, modality_mask, record_facts, vector
+from service.encoding import Document
+from service.presentation import by_name, mask_members, record_facts, vector
 from service.query import Query
-from service.search.answer import (
-    FoundSample,
-    Group,
-    QueryEmbedding,
-    QueryFacts,
-    ReRanked,
-    SearchResult,
-    Threshold,
-)
+from service.search.answer import Threshold
 from service.search.explanation import explain
 from service.search.finding import FoundPage
 from service.search.grouping import FoundGroup, Judged
 from service.search.thresholds import Judge, any_of
 
 
-def query_facts(query: Query, model: str, with_features: bool) -> QueryFacts:
-    """Return what was searched for, with its embedding if that was asked for."""
+def query_facts(query: Query, model: str, with_features: bool) -> Document:
+    """Return what was searched for, with its embedding if that was asked for; see `QueryFacts`."""
     embedding = None
     if with_features:
         rows = zip(query.features, query.mask, strict=True)
-        embedding = QueryEmbedding(
-            features=[str(vector(row, "base64")) if there else None for row, there in rows],
-            model=model,
-        )
-    return QueryFacts(mask=modality_mask(query.mask), embedding=embedding)
+        embedding = {
+            "features": [vector(row, "base64") if there else None for row, there in rows],
+            "model": model,
+        }
+    return {"mask": mask_members(query.mask), "embedding": embedding}
 
 
 def search_results(
     page: FoundPage, first_rank: int, judge: Judge, by_identity: bool, with_explanation: bool
-) -> list[SearchResult]:
-    """Return a page's results; the first one has the rank `first_rank`."""
+) -> list[Document]:
+    """Return a page's results, each a `SearchResult`; the first one has the rank `first_rank`."""
     return [
         _search_result(group, rank, judge, by_identity, with_explanation)
         for rank, group in enumerate(page.groups, first_rank)
@@ -50,11 +43,11 @@ def page_match(page: FoundPage, judge: Judge) -> bool | None:
     return None if found is False and is_open else found
 
 
-def threshold(judge: Judge) -> Threshold:
+def threshold(judge: Judge) -> Document:
     """Return what a match has to reach."""
     asked = judge.thresholds
     needed = {key: judge.score_needed(key) for key in judge.pair_keys()}
-    return Threshold(
+    facts = Threshold(
         min_score=asked.min_score,
         min_probability=asked.min_probability,
         false_accept_rate=asked.false_accept_rate,
@@ -64,6 +57,7 @@ def threshold(judge: Judge) -> Threshold:
         cuts=judge.leaves_out(),
         reason=judge.reason(),
     )
+    return facts.model_dump()
 
 
 def page_warnings(page: FoundPage) -> list[str]:
@@ -83,27 +77,29 @@ def page_warnings(page: FoundPage) -> list[str]:
 
 def _search_result(
     found: FoundGroup, rank: int, judge: Judge, by_identity: bool, with_explanation: bool
-) -> SearchResult:
-    group = None
-    if by_identity:
-        group = Group(
-            identity=found.identity,
-            found=found.found,
-            samples=[
-                FoundSample(**_sample_facts(sample, place, judge, with_explanation))
+) -> Document:
+    facts = _sample_facts(found.samples[0], rank, judge, with_explanation)
+    facts["group"] = (
+        {
+            "identity": found.identity,
+            "found": found.found,
+            "samples": [
+                _sample_facts(sample, place, judge, with_explanation)
                 for place, sample in enumerate(found.samples, 1)
             ],
-        )
-    facts = _sample_facts(found.samples[0], rank, judge, with_explanation)
-    return SearchResult(**facts, group=group)
+        }
+        if by_identity
+        else None
+    )
+    return facts
 
 
 def _sample_facts(
     judged: Judged, rank: int, judge: Judge, with_explanation: bool
 ) -> dict[str, Any]:
+    """The members of `FoundSample`."""
     match, candidate = judged.match, judged.candidate
     return {
-        **record_facts(match.record),
         "rank": rank,
         "score": match.score,
         "probability": match.probability,
@@ -111,6 +107,7 @@ def _sample_facts(
         "contributions": by_name(match.contributions),
         "rerank": None
         if candidate is None
-        else ReRanked(distance=candidate.distance, original_rank=candidate.original_rank),
-        "explanation": explain(match, judge) if with_explanation else None,
+        else {"distance": candidate.distance, "original_rank": candidate.original_rank},
+        "explanation": explain(match, judge).model_dump() if with_explanation else None,
+        **record_facts(match.record),
     }

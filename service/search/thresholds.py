@@ -8,13 +8,14 @@ nor failed: the verdict is None, and nothing is left out because of it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.gallery.gallery import Match
 from vreid.calibration import Calibration
-from vreid.policy import NOT_SCORED, possible_keys, representation_key, representations
+from vreid.policy import possible_keys, representation_key, representations
 from vreid.scoring import EXCLUDED_KEY, ResolvedPolicy
 
 # Keys below a bound by no more than this may be its rounding.
@@ -37,7 +38,7 @@ class Thresholds:
     cuts: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Judge:
     """Judges the results of one query.
 
@@ -63,14 +64,13 @@ class Judge:
             known = match.probability
             verdicts.append(None if known is None else known >= asked.min_probability)
         if asked.false_accept_rate is not None:
-            needed = self.score_needed(self.key_of(match.record.mask))
+            needed = self._needed[match.record.mask.tobytes()]
             verdicts.append(None if needed is None else match.score >= needed)
         return all_of(verdicts)
 
     def key_of(self, record_mask: NDArray[np.bool_]) -> str | None:
         """Calibration key of the pair with a record of this mask (3,); None if not compared."""
-        code = int(representations(self.query_mask[None], record_mask[None], self.policy)[0, 0])
-        return representation_key(code, self.query_mask, record_mask)
+        return self._keys[record_mask.tobytes()]
 
     def score_needed(self, key: str | None) -> float | None:
         """The score from which on pairs of this key are accepted at the rate; None if unknown."""
@@ -81,14 +81,7 @@ class Judge:
 
     def pair_keys(self) -> list[str]:
         """Calibration keys of the pairs that this query can be in."""
-        masks = _ALL_MASKS
-        codes = representations(self.query_mask[None], masks, self.policy)[0]
-        keys = [
-            representation_key(int(code), self.query_mask, mask)
-            for code, mask in zip(codes, masks, strict=True)
-            if code != NOT_SCORED
-        ]
-        return sorted({key for key in keys if key is not None})
+        return sorted({key for key in self._keys.values() if key is not None})
 
     def lowest_key(self) -> float:
         """The ranking key below which no result has to be looked at, as all would be left out."""
@@ -101,7 +94,7 @@ class Judge:
     def reason(self) -> str | None:
         """Why some verdicts are None, and what to do; None where every pair can be judged."""
         asked = self.thresholds
-        if asked.min_probability is not None and not self._has_probabilities():
+        if asked.min_probability is not None and not self._has_probabilities:
             return (
                 "min_probability needs a calibration that covers this policy, and the bundle has "
                 "none; export it with one, or use min_score"
@@ -129,9 +122,23 @@ class Judge:
         asked = self.thresholds
         return asked.cuts and (
             asked.min_score is not None
-            or (asked.min_probability is not None and self._has_probabilities())
+            or (asked.min_probability is not None and self._has_probabilities)
             or any(self.score_needed(key) is not None for key in self.pair_keys())
         )
+
+    @cached_property
+    def _keys(self) -> dict[bytes, str | None]:
+        """`key_of` every mask, by its bytes: results are many, and masks are seven."""
+        codes = representations(self.query_mask[None], _ALL_MASKS, self.policy)[0]
+        return {
+            mask.tobytes(): representation_key(int(code), self.query_mask, mask)
+            for code, mask in zip(codes, _ALL_MASKS, strict=True)
+        }
+
+    @cached_property
+    def _needed(self) -> dict[bytes, float | None]:
+        """`score_needed` of a pair with each mask."""
+        return {mask: self.score_needed(key) for mask, key in self._keys.items()}
 
     def _lowest_key_of(self, key: str) -> float:
         """The lowest ranking key of a pair of this calibration key that may be a match."""
@@ -142,13 +149,14 @@ class Judge:
         if asked.false_accept_rate is not None:
             needed = max(needed, self.score_needed(key) or -1.0)
         calibration = self.calibration
-        if calibration is not None and self._has_probabilities():
+        if calibration is not None and self._has_probabilities:
             if self.policy == "shared":
                 needed = max(_probability(calibration, key, needed), asked.min_probability or 0.0)
             elif asked.min_probability is not None:
                 needed = max(needed, _cosine_at(calibration, key, asked.min_probability))
         return needed - _ROUNDING
 
+    @cached_property
     def _has_probabilities(self) -> bool:
         return self.calibration is not None and self.calibration.covers(possible_keys(self.policy))
 

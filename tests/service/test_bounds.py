@@ -82,9 +82,9 @@ def test_past_the_bound_the_answer_is_at_once_and_says_when_to_come_back(
     bounded: tuple[httpx.Client, Running],
 ) -> None:
     client, running = bounded
-    with running.workers.admit(), running.workers.admit():
+    with running.admission.admit(), running.admission.admit():
         response = client.post("/search", files=triplet(1))
-        assert_problem(response, 503, "overloaded")
+        assert_problem(response, 429, "overloaded")
         assert int(response.headers["retry-after"]) >= 1
     assert client.post("/search", files=triplet(1)).status_code == 200
 
@@ -154,7 +154,7 @@ def test_slow_bodies_keep_nobody_else_from_searching(
         wait_for(lambda: running.reception.held == 3)
         assert client.post("/search", files=triplet(1)).status_code == 200
         with running.reception.body():
-            assert_problem(client.post("/search", files=triplet(1)), 503, "overloaded")
+            assert_problem(client.post("/search", files=triplet(1)), 429, "overloaded")
 
 
 def test_bodies_hold_no_more_bytes_together_than_allowed(
@@ -166,7 +166,7 @@ def test_bodies_hold_no_more_bytes_together_than_allowed(
     ):
         with running.reception.body() as claim:
             claim(99_000)
-            assert_problem(client.post("/search", files=triplet(1)), 503, "overloaded")
+            assert_problem(client.post("/search", files=triplet(1)), 429, "overloaded")
         assert running.reception.held_bytes == 0
         assert client.post("/search", files=triplet(1)).status_code == 200
 

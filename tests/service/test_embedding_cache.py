@@ -4,8 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.embedder import Embedder, SentSample
+from service.embedder import Embedder
 from service.embedding_cache import CachedPicture, CacheSettings, EmbeddingCache
+from service.samples import SentSample
 from tests.redis_server import RedisServer, running_redis
 from tests.service.vehicles import picture, triplet
 from vreid.bundle import Bundle

@@ -9,7 +9,7 @@ from vreid.bundle import Bundle
 def test_a_service_that_can_search_is_ready(client: httpx.Client) -> None:
     answer = client.get("/health/ready")
     assert answer.status_code == 200
-    assert set(answer.json()["checks"]) == {"bundle", "engine", "gallery"}
+    assert set(answer.json()["checks"]) == {"bundle", "engine", "lanes", "gallery"}
 
 
 def test_a_service_whose_gallery_is_gone_is_alive_and_not_ready(

@@ -5,7 +5,8 @@ from io import BytesIO
 
 from PIL import Image
 
-from service.embedder import Embedder, SentSample
+from service.embedder import Embedder
+from service.samples import SentSample
 from vreid.bundle import Bundle
 from vreid.decoding import ImageLimits
 from vreid.modality import Modality

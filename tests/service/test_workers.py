@@ -1,29 +1,21 @@
+import asyncio
 import threading
+from collections.abc import Iterator
 
-import anyio
 import pytest
 
-from service.request_errors import Overloaded
 from service.workers import Workers
 
 
-def test_no_more_requests_are_held_than_allowed() -> None:
-    workers = Workers(running=1, pending=2)
-    with workers.admit(), workers.admit():
-        assert workers.held == 2
-        with pytest.raises(Overloaded, match="try again"), workers.admit():
-            pass
-    assert workers.held == 0
+@pytest.fixture
+def workers() -> Iterator[Workers]:
+    started = Workers(2)
+    started.start()
+    yield started
+    started.close()
 
 
-def test_a_failed_request_gives_its_place_back() -> None:
-    workers = Workers(running=1, pending=1)
-    with pytest.raises(ValueError, match="broken"), workers.admit():
-        raise ValueError("broken")
-    assert workers.held == 0
-
-
-def test_at_most_so_many_calls_run_at_the_same_moment() -> None:
+def test_at_most_so_many_calls_run_at_the_same_moment(workers: Workers) -> None:
     active, most = 0, 0
     lock = threading.Lock()
 
@@ -37,21 +29,60 @@ def test_at_most_so_many_calls_run_at_the_same_moment() -> None:
             active -= 1
 
     async def run_all() -> None:
-        workers = Workers(running=2, pending=100)
-        async with anyio.create_task_group() as group:
-            for _ in range(12):
-                group.start_soon(workers.run, call)
+        await asyncio.gather(*(workers.run(call) for _ in range(12)))
 
-    anyio.run(run_all)
+    asyncio.run(run_all())
     assert most == 2
 
 
-def test_the_result_and_the_error_of_a_call_come_back() -> None:
-    async def run(function: object) -> object:
-        workers = Workers(running=1, pending=1)
-        assert callable(function)
-        return await workers.run(function)
-
-    assert anyio.run(run, lambda: 7) == 7
+def test_the_result_and_the_error_of_a_call_come_back(workers: Workers) -> None:
+    assert asyncio.run(workers.run(lambda: 7)) == 7
     with pytest.raises(ZeroDivisionError):
-        anyio.run(run, lambda: 1 / 0)
+        asyncio.run(workers.run(lambda: 1 / 0))
+
+
+def test_a_call_that_nobody_waits_for_any_more_is_left_out(workers: Workers) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    made: list[str] = []
+
+    def block() -> None:
+        begun.set()
+        go_on.wait(60)
+
+    async def give_up() -> None:
+        blocked = [asyncio.ensure_future(workers.run(block)) for _ in range(2)]
+        waiting = asyncio.ensure_future(workers.run(made.append, "made"))
+        await asyncio.to_thread(begun.wait, 60)
+        waiting.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.gather(*blocked)
+        await workers.run(made.append, "last")
+
+    asyncio.run(give_up())
+    assert made == ["last"]
+
+
+def test_threads_have_names_that_the_system_shows(workers: Workers) -> None:
+    def name() -> str:
+        with open("/proc/thread-self/comm") as file:
+            return file.read().strip()
+
+    assert asyncio.run(workers.run(name)) in ("answer-0", "answer-1")
+
+
+class Panic(BaseException):
+    """What a library written in Rust raises."""
+
+
+def test_a_panic_ends_its_call_and_no_thread(workers: Workers) -> None:
+    def panic() -> None:
+        raise Panic("index out of bounds")
+
+    async def panic_often() -> int:
+        for _ in range(4):
+            with pytest.raises(RuntimeError, match="index out of bounds"):
+                await workers.run(panic)
+        return await workers.run(lambda: 7)
+
+    assert asyncio.run(panic_often()) == 7

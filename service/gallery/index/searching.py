@@ -24,10 +24,13 @@ from service.gallery.index.planning import Eligible, eligible_rows, groups
 from service.gallery.index.ranking import Ranked, rank
 from service.gallery.query import Position, Query
 from vreid.calibration import Calibration
-from vreid.contributions import contributions_of_row
+from vreid.contributions import contributions_by_modality
 from vreid.engines.processors import usable_processors
 from vreid.modality import Modality
 from vreid.policy import ResolvedPolicy
+
+# From so many rows on, several threads look for one search's candidates.
+_SHARED_ROWS = 1 << 15
 
 _Result = TypeVar("_Result")
 
@@ -98,6 +101,8 @@ class Searcher:
         )
         if sum(rows.count for rows in eligible) <= max(self._exact_rows, count):
             return every_row(parts, eligible)
+        # Handing few rows to other threads takes longer than looking at them.
+        each = self._each if sum(part.size for part in parts) >= _SHARED_ROWS else _one_by_one
         compared = groups(query, policy)
         numbered = list(zip(range(len(parts)), parts, eligible, strict=True))
         found = [
@@ -107,13 +112,13 @@ class Searcher:
         ]
         sealed = [(number, part, rows) for number, part, rows in numbered if not part.is_tail]
         for group in compared:
-            found += best_by_codes(sealed, group, count, self._feature_size, self._each)
+            found += best_by_codes(sealed, group, count, self._feature_size, each)
         return joined(found)
 
     def _each(self, work: Sequence[Callable[[], _Result]]) -> Iterable[_Result]:
         """The results of all, in order; several at a time when there are several."""
         if len(work) < 2:
-            return [each() for each in work]
+            return _one_by_one(work)
         try:
             return self._pool.map(_call, work)
         except RuntimeError as error:
@@ -123,17 +128,21 @@ class Searcher:
 def _hits(ranked: Ranked) -> list[Hit]:
     count = len(ranked)
     probability = [None] * count if ranked.probability is None else ranked.probability.tolist()
-    return [
-        Hit(sequence, key, score, probable, contributions_of_row(row))
-        for sequence, key, score, probable, row in zip(
+    return list(
+        map(
+            Hit,
             ranked.sequence.tolist(),
             ranked.key.tolist(),
             ranked.score.tolist(),
             probability,
-            ranked.contributions,
-            strict=True,
+            contributions_by_modality(ranked.contributions),
         )
-    ]
+    )
+
+
+def _one_by_one(work: Sequence[Callable[[], _Result]]) -> list[_Result]:
+    """The results of all, in order."""
+    return [each() for each in work]
 
 
 def _call(work: Callable[[], _Result]) -> _Result:

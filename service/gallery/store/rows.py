@@ -69,8 +69,8 @@ def decode_record(row: Sequence[Any], feature_size: int, path: Path) -> Record:
     Raises `GalleryDamaged`, naming the record, when the row is not what `encode_record` wrote.
     """
     try:
-        for text in filter(None, (*row[1:5], row[6], row[8], row[9])):
-            text.encode()
+        # What is not UTF-8 in the file comes with surrogates.
+        "".join(filter(None, (*row[1:5], row[6], row[8], row[9]))).encode()
         mask = bits_mask(row[7])
         return Record(
             sequence=row[0],
@@ -79,11 +79,11 @@ def decode_record(row: Sequence[Any], feature_size: int, path: Path) -> Record:
             camera=row[3],
             scene=row[4],
             captured_at=None if row[5] is None else _EPOCH + timedelta(microseconds=row[5]),
-            attributes=json.loads(row[6]),
+            attributes=_members(row[6]),
             mask=mask,
             features=_decode_features(row[12], row[11], mask, feature_size),
             content_hash=row[8],
-            source={Modality(name): file for name, file in json.loads(row[9]).items()},
+            source={Modality(name): file for name, file in _members(row[9]).items()},
             created_at=_EPOCH + timedelta(microseconds=row[10]),
         )
     except (ValueError, TypeError, OverflowError, AttributeError, RecursionError) as error:
@@ -107,9 +107,7 @@ def bits_mask(bits: int) -> NDArray[np.bool_]:
     """The read-only mask (3,) of such a number. Raises ValueError unless it is 1 to 7."""
     if not 1 <= bits < 1 << len(MODALITIES):
         raise ValueError(f"its mask is {bits}")
-    mask = np.array([bool(bits >> index & 1) for index in range(len(MODALITIES))])
-    mask.setflags(write=False)
-    return mask
+    return _MASKS[bits]
 
 
 def masks_of(bits: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -120,12 +118,31 @@ def masks_of(bits: NDArray[np.uint8]) -> NDArray[np.bool_]:
 def _decode_features(
     blob: bytes, checksum: int, mask: NDArray[np.bool_], feature_size: int
 ) -> NDArray[np.float16]:
-    expected = int(mask.sum()) * feature_size * _STORED.itemsize
+    expected = int(np.count_nonzero(mask)) * feature_size * _STORED.itemsize
     if len(blob) != expected:
         raise ValueError(f"its features take {len(blob)} bytes instead of {expected}")
     if zlib.crc32(blob) != checksum:
         raise ValueError("its features do not match their checksum")
+    stored = np.frombuffer(blob, dtype=_STORED).reshape(-1, feature_size)
+    if len(stored) == len(MODALITIES) and _STORED.isnative:
+        return stored
     features = np.zeros((len(MODALITIES), feature_size), dtype=np.float16)
-    features[mask] = np.frombuffer(blob, dtype=_STORED).reshape(-1, feature_size)
+    features[mask] = stored
     features.setflags(write=False)
     return features
+
+
+def _members(text: str) -> Any:  # noqa: ANN401
+    """Most records have no attributes, and many no source."""
+    return {} if text == "{}" else json.loads(text)
+
+
+def _read_only(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    masks.setflags(write=False)
+    return masks
+
+
+# Each mask by its number; records share them.
+_MASKS: tuple[NDArray[np.bool_], ...] = tuple(
+    _read_only(masks_of(np.arange(1 << len(MODALITIES), dtype=np.uint8)))
+)

@@ -62,6 +62,15 @@ def test_a_sighting_is_accepted_now_and_found_later(client: httpx.Client) -> Non
     assert [each["id"] for each in found] == done["records"]
 
 
+def test_accepted_sightings_are_computed_behind_searches(client: httpx.Client) -> None:
+    accepted = client.post("/ingest", files=triplet(1)).json()
+    assert finished(client, accepted["id"])["status"] == "stored"
+    assert client.post("/search", files=triplet(1)).status_code == 200
+    metrics = client.get("/metrics").text.splitlines()
+    for urgency in ("ingest", "search"):
+        assert f'vreid_queue_seconds_count{{branch="rgb",urgency="{urgency}"}} 1.0' in metrics
+
+
 def test_a_batch_is_stored_as_one(client: httpx.Client) -> None:
     samples = [{**encoded(triplet(number)), "identity": f"v{number}"} for number in range(3)]
     samples[1]["id"] = "mine"
