@@ -13,7 +13,7 @@ PIP_INSTALL = PIP_CONSTRAINT=$(CURDIR)/constraints.txt \
 
 SERVICE_EXTRAS := service,cpu
 ALL_EXTRAS := service,cpu,train,export,dev
-SYSTEM_PACKAGES := redis-server buildah runc debootstrap
+SYSTEM_PACKAGES := redis-server buildah runc debootstrap prometheus kubernetes-client
 
 # Where everything is installed, the demo needs no second look.
 SERVICE_INSTALLED := $(VENV)/.installed-service
@@ -22,7 +22,7 @@ ALL_INSTALLED := $(VENV)/.installed-all
 TARGET ?= cpu
 TAG ?= vreid:$(TARGET)
 
-.PHONY: help demo demo-once test lint types unit system-packages environment image image-test lock clean bench-search
+.PHONY: help demo demo-once test lint types unit system-packages environment image image-test lock clean bench-search bench-serve soak
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -73,6 +73,18 @@ lock: ## Resolve the newest versions into constraints.txt
 bench-search: $(ALL_INSTALLED) ## Compare searches of many vectors; choose with ARGS="--set 1000000x2048"
 	$(PIP_INSTALL) --editable '.[$(SERVICE_EXTRAS),bench]'
 	$(BIN)/python -m benchmarks.search $(ARGS)
+
+soak: $(ALL_INSTALLED) ## Send 50 000 requests of mixed sizes and look at memory; as many as in REQUESTS="..."
+	SOAK_REQUESTS=$(or $(REQUESTS),50000) $(BIN)/python -m pytest -s --timeout 7200 tests/e2e/test_memory_stays_flat.py
+
+bench-serve: $(ALL_INSTALLED) build/peers/.installed ## Compare the service with its engine and other services; choose with ARGS="--only overload"
+	$(BIN)/python -m benchmarks.serving $(ARGS)
+
+# What the other services need conflicts with constraints.txt, so they have an environment of their own.
+build/peers/.installed: benchmarks/serving/peers/requirements.txt | $(BIN)/python
+	deploy/setup/environment.sh $(PYTHON) build/peers
+	build/peers/bin/python -m pip install -qq --disable-pip-version-check --requirement $<
+	@touch $@
 
 clean: ## Remove the environment and everything built
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

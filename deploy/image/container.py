@@ -77,6 +77,7 @@ class Container:
         environment: set over the image's.
         data: directory of the host that is /data, the only one that outlives the container.
         read_only: directories of the host by the place where the container sees them.
+        memory: bytes that its processes may hold together.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Container:
         *,
         data: Path,
         read_only: Mapping[str, Path] | None = None,
+        memory: int = MEMORY_LIMIT,
     ) -> None:
         self.name = f"vreid-image-test-{uuid.uuid4().hex[:12]}"
         self.folder = folder / self.name
@@ -96,7 +98,7 @@ class Container:
         mounts = [_bind(data, "/data", WRITABLE)]
         mounts += [_bind(path, place, "ro") for place, path in (read_only or {}).items()]
         configuration = _configuration(
-            image, [*image.entrypoint, *command], environment or {}, mounts
+            image, [*image.entrypoint, *command], environment or {}, mounts, memory
         )
         (self.folder / "config.json").write_text(json.dumps(configuration, indent=2))
 
@@ -168,6 +170,7 @@ def _configuration(
     command: Sequence[str],
     environment: Mapping[str, str],
     mounts: Sequence[Mapping[str, Any]],
+    memory: int,
 ) -> dict[str, Any]:
     """Return an OCI runtime configuration; what it does not name, the container does not get."""
     return {
@@ -194,7 +197,7 @@ def _configuration(
         ],
         "linux": {
             "namespaces": [{"type": namespace} for namespace in NAMESPACES],
-            "resources": {"memory": {"limit": MEMORY_LIMIT}},
+            "resources": {"memory": {"limit": memory}},
         },
     }
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.image.container import Container, Image, fresh_folder, mounted_image
+from deploy.image.container import MEMORY_LIMIT, Container, Image, fresh_folder, mounted_image
+from deploy.image.env_file import read_env_file
 
 PORT = 8000
 READY_TIMEOUT = 60.0
@@ -22,6 +23,11 @@ OWN_FOLDER = Path(__file__).parent
 BUILD_TOOLS = ("gcc", "g++", "cc", "c++", "clang", "make", "ld", "pip", "pip3", "uv", "git", "curl")
 TRACES_OF_PIP = ("etc/pip.conf", "etc/xdg/pip", "root/.config/pip", "root/.pip", "root/.cache")
 OPEN = {"VREID_ALLOW_OPEN": "1"}
+EDGE = OWN_FOLDER.parent / "profiles" / "edge.env"
+EDGE_MEMORY = 2**30
+# Nobody can make a directory there.
+NO_CACHE = {"XDG_CACHE_HOME": "/proc/none"}
+UNUSED_PLUGINS = ("intel_gpu", "intel_npu", "pytorch_frontend", "tensorflow_frontend")
 
 
 class TrialError(Exception):
@@ -66,6 +72,10 @@ def trial(image: Image, folder: Path, bundle: Path | None, samples: Path | None)
     yield from check_refusals(image, runs, data, places)
     yield from check_indexing(image, runs, data, places)
     yield from check_search(image, runs, data, places)
+    edge = read_env_file(EDGE)
+    yield "as profile edge, in 1 GiB of memory, by OpenVINO, without a cache that can be written:"
+    edge |= NO_CACHE | {"VREID_ENGINE": "openvino-cpu"}
+    yield from check_search(image, runs, data, places, edge, EDGE_MEMORY)
 
 
 def check_contents(image: Image) -> Iterator[str]:
@@ -84,7 +94,11 @@ def check_contents(image: Image) -> Iterator[str]:
     names = {path.name.split("-")[0].lower() for path in packages}
     unwanted = names & {"torch", "torchvision", "timm", "pip", "setuptools", "hatchling"}
     require(not unwanted, f"it has the packages {sorted(unwanted)}")
-    require({"vreid", "service", "onnxruntime"} <= names, f"it lacks packages: {sorted(names)}")
+    wanted = {"vreid", "service", "onnxruntime", "openvino"}
+    require(wanted <= names, f"it lacks the packages {sorted(wanted - names)}")
+    libraries = [path.name for path in image.root.glob("opt/vreid/lib/*/*/openvino/libs/*")]
+    unused = [name for name in libraries if any(plugin in name for plugin in UNUSED_PLUGINS)]
+    require(not unused, f"it has parts of OpenVINO that nothing uses: {unused}")
 
     traces = [place for place in TRACES_OF_PIP if (image.root / place).exists()]
     variables = [v for v in image.environment if v.startswith(("PIP_", "SSL_", "REQUESTS_"))]
@@ -144,14 +158,22 @@ def check_indexing(image: Image, runs: Path, data: Path, places: Places) -> Iter
     yield f"indexed {counts['indexed']} samples in {counts['seconds']:.1f} s, offline"
 
 
-def check_search(image: Image, runs: Path, data: Path, places: Places) -> Iterator[str]:
+def check_search(
+    image: Image,
+    runs: Path,
+    data: Path,
+    places: Places,
+    environment: Mapping[str, str] | None = None,
+    memory: int = MEMORY_LIMIT,
+) -> Iterator[str]:
     """Serve, search with three images, ask the health check, stop."""
     container = Container(
         image,
         runs,
-        environment=OPEN | {"VREID_BUNDLE": places.bundle},
+        environment=OPEN | {"VREID_BUNDLE": places.bundle} | dict(environment or {}),
         data=data,
         read_only=places.read_only,
+        memory=memory,
     )
     require(image.healthcheck[0] == "CMD", f"no health check in the image: {image.healthcheck}")
     started = time.monotonic()

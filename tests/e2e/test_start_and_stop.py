@@ -5,12 +5,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.e2e.processes import ServiceProcess, clean_environment, serving, vreid
+from tests.service.problem_checks import assert_problem
 from tests.service.vehicles import triplet
 from vreid.bundle import Bundle
 
@@ -67,7 +69,16 @@ def test_the_log_names_the_bundle_the_gallery_and_its_number_of_records(
     assert f"bundle {bundle.path}; gallery {tmp_path / 'gallery'}, 1 records" in log
 
 
-def test_requests_that_run_at_sigterm_are_answered(service: ServiceProcess) -> None:
+def wait_until_not_ready(service: ServiceProcess) -> None:
+    deadline = time.monotonic() + 60
+    while service.client.get("/health/ready").status_code == 200:
+        assert time.monotonic() < deadline, "the service did not notice the signal"
+        time.sleep(0.01)
+
+
+def test_requests_that_run_at_sigterm_are_answered_and_new_ones_are_sent_away(
+    service: ServiceProcess,
+) -> None:
     request = httpx.Request("POST", service.address + "/search", files=triplet(1))
     body = request.read()
     host, port = request.url.host, request.url.port
@@ -82,6 +93,11 @@ def test_requests_that_run_at_sigterm_are_answered(service: ServiceProcess) -> N
         # The service says so when it has begun to read: from here on the request is running.
         assert connection.recv(4096).startswith(b"HTTP/1.1 100")
         os.kill(service.process.pid, signal.SIGTERM)
+        wait_until_not_ready(service)
+        late = service.client.get("/info")
+        assert_problem(late, 503, "shutting-down")
+        assert late.headers["connection"] == "close"
+        assert late.headers["retry-after"]
         connection.sendall(body)
         assert connection.recv(4096).startswith(b"HTTP/1.1 200")
     assert service.process.wait(timeout=60) == 0

@@ -1,0 +1,48 @@
+"""OpenVINO's wheel brings a package that reports each import over the network; it stays unused."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.bundles import make_tiny_bundle
+
+OPEN_AND_RUN = """
+import json, sys
+
+seen = []
+watched = ("socket.connect", "socket.getaddrinfo", "os.fork", "os.posix_spawn", "subprocess.Popen")
+sys.addaudithook(lambda event, _: seen.append(event) if event in watched else None)
+
+import numpy as np
+from pathlib import Path
+from vreid.bundle import Bundle
+from vreid.engines import open_engine
+from vreid.modality import Modality
+
+engine = open_engine(Bundle.load(Path(sys.argv[1])), "openvino-cpu", threads=1)
+engine.run(Modality.RGB, np.zeros((1, 32, 32, 3), np.uint8))
+reporters = [name for name in sys.modules if name.startswith("openvino_telemetry.")]
+print(json.dumps({"engine": engine.name, "seen": seen, "reporters": reporters}))
+"""
+
+
+def test_opening_the_engine_of_openvino_calls_nobody_and_writes_nothing(tmp_path: Path) -> None:
+    bundle = make_tiny_bundle(tmp_path / "bundle")
+    home = tmp_path / "home"
+    home.mkdir()
+    # In CI the reporter keeps quiet by itself.
+    environment = {name: value for name, value in os.environ.items() if name != "CI"}
+    environment |= {"HOME": str(home), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = subprocess.run(
+        [sys.executable, "-c", OPEN_AND_RUN, str(bundle.path)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told == {"engine": "openvino-cpu", "seen": [], "reporters": []}
+    assert list(home.iterdir()) == []
