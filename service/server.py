@@ -22,7 +22,7 @@ _BACKLOG = 1024
 # Seconds for which a thread may keep the interpreter while the event loop waits for it. With
 # Python's 5 ms and 16 requests in work, every other probe waited 2 ms and one in a hundred 30; with
 # 1 ms it is 0.4 and 13. What is refused is refused as fast.
-_SWITCH_SECONDS = 0.001
+_SWITCH_SECONDS = 0.0002
 
 
 def open_socket(settings: Settings) -> socket.socket:

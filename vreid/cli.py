@@ -11,6 +11,7 @@ import sys
 import click
 
 from vreid import __version__
+from vreid.cpu_features import require_processor
 from vreid.errors import VreidError
 from vreid.installation import install_hint
 
@@ -18,10 +19,14 @@ _OWN_PACKAGES = ("vreid", "training", "export", "service")
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "ablate": ("training.ablation.command:ablate", "train,cpu", "Train and measure a whole table."),
+    "bench": ("service.bench.command:bench", "service,cpu", "Measure how fast this machine is."),
     "bundle": ("vreid.bundle_command:bundle", "base", "Inspect and verify a model bundle."),
+    "compare": ("vreid.client.command_compare:compare", "base", "Ask a service about two samples."),
     "config": ("service.cli:config", "service", "Print the service's effective settings."),
     "datasets": ("training.datasets_command:datasets", "base", "List or check public data sets."),
     "demo": ("service.cli:demo", "service,cpu", "Serve the shipped sample gallery and search it."),
+    "embed": ("vreid.client.command_embed:embed", "base", "Embed images with a running service."),
+    "enrol": ("vreid.client.command_enrol:enrol", "base", "Send an archive to a running service."),
     "evaluate": (
         "training.evaluation.command:evaluate",
         "train,cpu",
@@ -35,11 +40,13 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
     "index": ("service.indexing.command:index", "service,cpu", "Index an archive offline."),
     "ingest": ("service.ingest.command:ingest", "service,cpu", "List and requeue failed entries."),
+    "keys": ("service.keys.command:keys", "service", "Make, list and revoke API keys."),
     "reindex": (
         "service.reindexing.command:reindex_command",
         "service,cpu",
         "Embed a gallery with another bundle.",
     ),
+    "search": ("vreid.client.command_search:search", "base", "Search a running service by images."),
     "serve": ("service.cli:serve", "service,cpu", "Serve /embed and /search over HTTP."),
     "synth": (
         "training.synth.command:synth",
@@ -114,6 +121,7 @@ def application() -> None:
 def main() -> None:
     """Run the command line; a VreidError becomes one sentence on stderr and exit status 1."""
     try:
+        require_processor()
         application()
     except VreidError as error:
         click.echo(f"error: {error}", err=True)

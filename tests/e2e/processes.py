@@ -1,8 +1,6 @@
 """Real `vreid` processes on free ports, stopped by process id."""
 
-import atexit
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +9,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import httpx
@@ -98,19 +95,8 @@ def command(arguments: Sequence[str | Path]) -> list[str]:
 
 
 def clean_environment() -> dict[str, str]:
-    """Return this process's environment without the service's settings and with another cache.
-
-    What the engines measured in one test serves the others, and none of it stays on the machine.
-    """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("VREID_")}
-    return kept | {"XDG_CACHE_HOME": _cache_of_this_run()}
-
-
-@cache
-def _cache_of_this_run() -> str:
-    directory = tempfile.mkdtemp(prefix="vreid-cache-")
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    return directory
+    """Return this process's environment without the service's settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("VREID_")}
 
 
 def _announced_address(process: subprocess.Popen[str], log: Path) -> str:

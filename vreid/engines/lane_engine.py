@@ -90,8 +90,7 @@ class LaneEngine:
     def run(self, modality: Modality, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Branch features (N, D) of branch pixels (N, H, W, 3).
 
-        Only this branch runs. More images than the largest batch size go to all the lanes that are
-        free.
+        Only this branch runs. Several images go to all the lanes that are free.
 
         Raises:
             EngineError: the bundle has no such branch, the pixels have another type or shape, or
@@ -114,7 +113,7 @@ class LaneEngine:
         def run_piece(lane: _Lane, rows: slice) -> None:
             features[rows] = self._run_piece(lane, modality, network, pixels[rows])
 
-        self._lanes.run(run_piece, cut(len(pixels), self.batch_sizes))
+        self._lanes.run(run_piece, cut(len(pixels), self.batch_sizes, self._lanes.free))
         return features
 
     def _run_piece(

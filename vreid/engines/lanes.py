@@ -28,6 +28,11 @@ class Lanes(Generic[Lane]):
             self._free.put(lane)
         self._threads = ThreadPoolExecutor(self.count, thread_name_prefix="lane")
 
+    @property
+    def free(self) -> int:
+        """Lanes that nobody runs in at this moment."""
+        return self._free.qsize()
+
     def run(self, work: Callable[[Lane, Piece], None], pieces: Sequence[Piece]) -> None:
         """Do the work on every piece, on as many lanes as are free; returns when all are done.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 from vreid.engines.candidates import Candidate
-from vreid.engines.protocol import BranchRunner
+from vreid.engines.protocol import BranchEngine
 from vreid.modality import Modality
 
 WARM_UPS = 2
@@ -24,14 +24,16 @@ file to feature takes longer."""
 
 
 def milliseconds_per_image(
-    runner: BranchRunner, modality: Modality, height: int, width: int
+    runner: BranchEngine, modality: Modality, height: int, width: int
 ) -> float:
-    """Time of one image on one lane, the least of a few runs.
+    """Time of one image in runs of the largest size on one lane, the least of a few runs.
 
     Raises:
         EngineError: it does not run.
     """
-    pixels = np.random.default_rng(0).integers(0, 256, (1, height, width, 3), dtype=np.uint8)
+    count = runner.batch_sizes[-1]
+    shape = (count, height, width, 3)
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     for _ in range(WARM_UPS):
         runner.run(modality, pixels)
     started, least = time.perf_counter(), np.inf
@@ -42,7 +44,7 @@ def milliseconds_per_image(
         least = min(least, now - before)
         if now - started > LONGEST_SECONDS:
             break
-    return float(1000 * least)
+    return float(1000 * least / count)
 
 
 def choose(

@@ -1,9 +1,10 @@
 """ONNX Runtime as an engine, on the CPU, on CUDA, or on TensorRT.
 
 What is guaranteed about a row's features: on one machine and engine, with one thread count, the
-same image gives the same features. On the CPU a run is of one image, so a batch of any size gives
-the same rows to the last bit (tested). A GPU guarantees nothing across batch sizes; what differs
-in the last bits is mostly removed by `vreid.embedding.round_to_stored`.
+same image gives the same features. On the CPU a run in float32 is of one image, so a batch of any
+size gives the same rows to the last bit (tested). Runs in 8 bits are of several, and a GPU
+guarantees nothing across batch sizes; what differs in the last bits is mostly removed by
+`vreid.embedding.round_to_stored`.
 """
 
 import logging
@@ -15,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vreid.bundle import Bundle
+from vreid.engines.batches import batch_sizes_of
 from vreid.engines.cache_directory import writable_directory
 from vreid.engines.gpu import find_gpu
 from vreid.engines.lane_engine import Images, LaneEngine
 from vreid.engines.onnx_runtime_providers import (
-    BATCH_SIZES,
     PROVIDERS,
     Layout,
     NetworkInput,
@@ -58,6 +59,7 @@ def open_onnx_runtime(
         BundleDamaged: a network file cannot be loaded.
     """
     _require_provider(engine)
+    sizes = batch_sizes_of(engine, precision)
     networks = {
         modality: _Session(
             _open_session(bundle, modality, engine, precision, max(1, threads // lanes)),
@@ -65,7 +67,7 @@ def open_onnx_runtime(
         )
         for modality in modalities
     }
-    return LaneEngine(engine, precision, threads, lanes, BATCH_SIZES[engine], bundle, networks)
+    return LaneEngine(engine, precision, threads, lanes, sizes, bundle, networks)
 
 
 def has_provider(engine: str) -> bool:

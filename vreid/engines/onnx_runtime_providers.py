@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from vreid.engines.batches import batch_sizes_of
+
 Layout = Literal["pixels", "normalised"]
 """What a network file takes: uint8 (N, H, W, 3) or float32 (N, 3, H, W)."""
 
@@ -15,13 +17,6 @@ PROVIDERS: Mapping[str, str] = {
     "onnxruntime-cpu": "CPUExecutionProvider",
     "onnxruntime-cuda": "CUDAExecutionProvider",
     "onnxruntime-tensorrt": "TensorrtExecutionProvider",
-}
-
-BATCH_SIZES: Mapping[str, tuple[int, ...]] = {
-    # On a processor one image at a time and lane is as fast as many, and needs the least memory.
-    "onnxruntime-cpu": (1,),
-    "onnxruntime-cuda": (1, 4, 8, 16, 32),
-    "onnxruntime-tensorrt": (1, 4, 8, 16, 32),
 }
 
 _CUDA_OPTIONS: Mapping[str, str] = {
@@ -73,7 +68,7 @@ def tensorrt_options(
     precision: str, network_input: NetworkInput, cache: Path | None
 ) -> dict[str, str]:
     """Options of TensorRT: one engine for all batch sizes, compiled once and kept."""
-    sizes = BATCH_SIZES["onnxruntime-tensorrt"]
+    sizes = batch_sizes_of("onnxruntime-tensorrt", precision)
     options = {
         "trt_profile_min_shapes": network_input.shape(sizes[0]),
         "trt_profile_opt_shapes": network_input.shape(sizes[len(sizes) // 2]),

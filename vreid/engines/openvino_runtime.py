@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vreid.bundle import Bundle
+from vreid.engines.batches import batch_sizes_of
 from vreid.engines.cache_directory import writable_directory
 from vreid.engines.lane_engine import Images, LaneEngine
 from vreid.errors import BundleDamaged, EngineUnavailable
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 NAME = "openvino-cpu"
 INPUT = "images"
 OUTPUT = "features"
-
-BATCH_SIZES = (1,)
-"""One image at a time and lane is as fast as several, and every size compiled costs memory and time
-at the start."""
 
 # An 8-bit network computes what it does not compute in 8 bits in float32.
 _HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
@@ -51,7 +48,9 @@ def open_openvino(
     # Compiling uses one thread of its own and waits for nobody.
     with ThreadPoolExecutor(min(threads, len(modalities)), "compile") as pool:
         networks = dict(zip(modalities, pool.map(compiled, modalities), strict=True))
-    return LaneEngine(NAME, precision, threads, lanes, BATCH_SIZES, bundle, networks)
+    return LaneEngine(
+        NAME, precision, threads, lanes, batch_sizes_of(NAME, precision), bundle, networks
+    )
 
 
 class _Compiled:
@@ -119,7 +118,10 @@ def _compile(
     try:
         model = core.read_model(path)
         _require_interface(model, path.name)
-        model.reshape({INPUT: [BATCH_SIZES[-1], *_image_shape(model)]})
+        largest = batch_sizes_of(NAME, precision)[-1]
+        # One model for all sizes: each that is compiled by itself costs memory and time.
+        images = largest if largest == 1 else library.Dimension(1, largest)
+        model.reshape({INPUT: [images, *_image_shape(model)]})
         if precision != "int8":
             _fold_constants(model)
         if cache is not None:

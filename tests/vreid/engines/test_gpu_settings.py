@@ -7,9 +7,9 @@ import pytest
 
 from vreid.bundle import Bundle
 from vreid.engines import open_engine
+from vreid.engines.batches import batch_sizes_of
 from vreid.engines.gpu import Gpu, find_gpu
 from vreid.engines.onnx_runtime_providers import (
-    BATCH_SIZES,
     NetworkInput,
     providers,
     tensorrt_cache_parts,
@@ -68,8 +68,8 @@ def test_tensorrt_without_a_cache_is_told_of_none() -> None:
 
 def test_tensorrt_compiles_for_every_batch_size_that_is_used() -> None:
     smallest, largest = (
-        BATCH_SIZES["onnxruntime-tensorrt"][0],
-        BATCH_SIZES["onnxruntime-tensorrt"][-1],
+        batch_sizes_of("onnxruntime-tensorrt", "fp16")[0],
+        batch_sizes_of("onnxruntime-tensorrt", "fp16")[-1],
     )
     (_, options), _ = providers("onnxruntime-tensorrt", "fp16", PIXELS, None)
     assert options["trt_profile_min_shapes"] == f"images:{smallest}x128x256x3"

@@ -12,9 +12,11 @@ from vreid.engines.lanes import Lanes
 SIZES = st.sets(st.integers(1, 40), min_size=1).map(sorted)
 
 
-@given(st.integers(0, 300), SIZES)
-def test_every_image_is_in_one_run_that_fits_a_size(count: int, sizes: list[int]) -> None:
-    pieces = cut(count, sizes)
+@given(st.integers(0, 300), SIZES, st.integers(0, 16))
+def test_every_image_is_in_one_run_that_fits_a_size(
+    count: int, sizes: list[int], lanes: int
+) -> None:
+    pieces = cut(count, sizes, lanes)
     assert [row for piece in pieces for row in range(count)[piece]] == list(range(count))
     for piece in pieces:
         held = piece.stop - piece.start
@@ -22,6 +24,13 @@ def test_every_image_is_in_one_run_that_fits_a_size(count: int, sizes: list[int]
         assert padded in sizes
         assert padded >= held
         assert not any(held <= size < padded for size in sizes)
+
+
+def test_images_are_shared_out_among_the_free_lanes() -> None:
+    assert cut(8, (1, 2, 4, 8), 2) == [slice(0, 4), slice(4, 8)]
+    assert cut(3, (1, 2, 4, 8), 2) == [slice(0, 2), slice(2, 3)]
+    assert cut(8, (1, 2, 4, 8), 1) == [slice(0, 8)]
+    assert cut(8, (1, 2, 4, 8), 0) == [slice(0, 8)]
 
 
 def test_as_many_runs_go_on_at_once_as_there_are_lanes() -> None:
