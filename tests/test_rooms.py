@@ -15,7 +15,23 @@ MAY_IMPORT = {
     "service": {"vreid"},
 }
 VOCABULARY_NEEDS = {"numpy", "PIL"}
-MORE = {"cli.py": {"click"}, "bundle_command.py": {"click"}, "onnx_runtime.py": {"onnxruntime"}}
+MORE = {
+    "cli.py": {"click"},
+    "bundle_command.py": {"click"},
+    "onnx_runtime.py": {"onnxruntime"},
+    "openvino_runtime.py": {"openvino"},
+    "client.py": {"httpx"},
+    "connection.py": {"httpx"},
+    "wire.py": {"httpx"},
+    "command_compare.py": {"click"},
+    "command_embed.py": {"click"},
+    "command_enrol.py": {"click", "tqdm"},
+    "command_options.py": {"click"},
+    "command_search.py": {"click"},
+    # Taken where they are installed; what they do, Pillow does too.
+    "jpeg.py": {"simplejpeg"},
+    "resizing.py": {"cykooz_resizer"},
+}
 
 
 def imported(path: Path) -> set[str]:
