@@ -17,7 +17,7 @@ from service.samples import EmbeddedSamples, SentSample
 from vreid.decoding import ImageLimits, decode_image
 from vreid.errors import ImageError, UnknownModality
 from vreid.modality import MODALITIES, Modality
-from vreid.preprocessing import Preprocessing, branch_pixels, modality_warnings
+from vreid.preprocessing import Preprocessing, branch_pixels, modality_warnings, palette_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +141,11 @@ class Preparation:
         )
         if known is not None:
             return PreparedImage(None, known.features, known.warnings, thumbnail)
+        palette = palette_of(pixels, modality, sample.tir_palette)
         return PreparedImage(
-            branch_pixels(pixels, modality, self._preprocessing, sample.tir_palette),
+            branch_pixels(pixels, modality, self._preprocessing, palette),
             None,
-            modality_warnings(pixels, modality),
+            modality_warnings(pixels, modality, palette),
             thumbnail,
         )
 

@@ -18,6 +18,7 @@ from vreid.modality import MODALITIES, Modality, parse_modality
 from vreid.resizing import resize_bilinear
 from vreid.strict_json import Fields, is_number
 from vreid.thermal import (
+    GREY,
     ThermalRendering,
     detect_palette,
     grey_to_palette,
@@ -243,7 +244,26 @@ def preprocess(
     return normalise(prepared, preprocessing.normalisation[modality])
 
 
-def modality_warnings(pixels: Pixels, modality: Modality) -> list[str]:
+def palette_of(pixels: Pixels, modality: Modality, named: str | None = None) -> str | None:
+    """The palette to read an image by, for `branch_pixels` and `modality_warnings` alike.
+
+    Measuring takes as long as decoding a crop does.
+
+    Args:
+        pixels: decoded, see `vreid.decoding.decode_image`.
+        modality: what it was sent as.
+        named: the style that its sender named.
+
+    Returns:
+        Of a thermal image in colour the style that was named or measured, ``grey`` where its
+        colours are of no palette; else what was named.
+    """
+    if named is not None or modality is not Modality.TIR or pixels.ndim == 2:
+        return named
+    return detect_palette(pixels.astype(np.uint8, copy=False)) or GREY
+
+
+def modality_warnings(pixels: Pixels, modality: Modality, palette: str | None = None) -> list[str]:
     """Sentences about an image that does not look like its modality; empty when it does.
 
     Cameras get plugged into the wrong slot: near infrared has no colour, and a daylight
@@ -252,6 +272,7 @@ def modality_warnings(pixels: Pixels, modality: Modality) -> list[str]:
     Args:
         pixels: decoded, see `vreid.decoding.decode_image`.
         modality: what it was sent as.
+        palette: for TIR, from `palette_of`; measured when None.
     """
     if pixels.ndim == 2:
         return [_GREY_RGB] if modality is Modality.RGB else []
@@ -267,7 +288,8 @@ def modality_warnings(pixels: Pixels, modality: Modality) -> list[str]:
     if modality is Modality.RGB:
         grey = percentiles(chroma, (99,))[0] <= _COLOURLESS
         return [_GREY_RGB] if grey and sample.mean() >= _NEARLY_BLACK else []
-    return [_UNKNOWN_PALETTE] if is_colourful and detect_palette(colour) is None else []
+    unknown = is_colourful and palette_of(colour, modality, palette) == GREY
+    return [_UNKNOWN_PALETTE] if unknown else []
 
 
 # Mean difference between a pixel's largest and smallest channel, in levels. Overcast photographs
