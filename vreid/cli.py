@@ -6,12 +6,12 @@ A base installation has no torch and no FastAPI; listing the commands must not n
 from __future__ import annotations
 
 import importlib
-import sys
 
 import click
 
 from vreid import __version__
 from vreid.cpu_features import require_processor
+from vreid.ending import leave
 from vreid.errors import VreidError
 from vreid.installation import install_hint
 
@@ -125,4 +125,8 @@ def main() -> None:
         application()
     except VreidError as error:
         click.echo(f"error: {error}", err=True)
-        sys.exit(1)
+        leave(1)
+    except SystemExit as ended:
+        if not isinstance(ended.code, int | None):
+            raise
+        leave(ended.code or 0)

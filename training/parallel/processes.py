@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, distributed
 
 from training.errors import ComputeError, ReportedElsewhereError
+from vreid.ending import skip_teardown
 from vreid.errors import VreidError
 
 T = TypeVar("T")
@@ -35,10 +36,9 @@ class Processes:
 
     @contextmanager
     def until_left(self) -> Iterator[None]:
-        """Takes leave of the others after the block.
-
-        A process that ends with its threads of communication still running may be aborted by them.
-        """
+        """Takes leave of the others after the block, and lets the process end without teardown."""
+        if self.count > 1:
+            skip_teardown()
         try:
             yield
         finally:
