@@ -79,7 +79,7 @@ class Embedder:
             EngineError: the engine failed.
         """
         size = self.bundle.manifest.feature_size
-        return embed(images, self.engine, size, self.engine.batch_sizes[-1])
+        return embed(images, self.engine, size, self.engine.batch_sizes[-1] * self.engine.lanes)
 
     @property
     def nothing(self) -> Embedded:

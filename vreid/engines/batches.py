@@ -26,14 +26,18 @@ def batch_sizes_of(engine: str, precision: str) -> tuple[int, ...]:
 
 
 def cut(count: int, batch_sizes: Sequence[int], lanes: int) -> list[slice]:
-    """Which images go into which run: shared out among lanes, in runs of the sizes there are.
+    """Which images go into which run: what fits one is one, more is shared out among the lanes.
+
+    It depends on nothing but these numbers, so that an image's run does not depend on who else
+    runs. What fits one run is not shared out: those who know the sizes keep a lane busy with each
+    call, and halves of runs would take longer together.
 
     Args:
         count: images.
         batch_sizes: ascending.
-        lanes: that are free.
+        lanes: of the engine, free or not.
     """
-    share = -(-count // max(1, lanes))
+    share = count if count <= batch_sizes[-1] else -(-count // lanes)
     size = padded_size(min(share, batch_sizes[-1]), batch_sizes)
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 

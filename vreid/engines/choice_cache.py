@@ -10,8 +10,10 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
+from vreid import __version__
 from vreid.bundle import Bundle
 from vreid.cpu_features import Processor
+from vreid.engines.batches import batch_sizes_of
 from vreid.engines.candidates import Candidate
 
 _LOGGER = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ def choice_key(
     processor: Processor,
     threads: int,
     lanes: int,
+    libraries: Mapping[str, str | None],
 ) -> str:
     """What a choice holds for, 64 hexadecimal digits: another model, machine or library, another.
 
@@ -37,6 +40,7 @@ def choice_key(
         processor: on which was measured.
         threads: of the engine.
         lanes: of the engine.
+        libraries: versions by package, see `library_versions`.
     """
     manifest = bundle.manifest
     covered = {
@@ -45,13 +49,21 @@ def choice_key(
             precision: {str(modality): entry.sha256 for modality, entry in entries.items()}
             for precision, entries in manifest.files.items()
         },
-        "candidates": [str(candidate) for candidate in candidates],
+        "candidates": [
+            [each.engine, each.precision, *batch_sizes_of(each.engine, each.precision)]
+            for each in candidates
+        ],
         "processor": [processor.model, *sorted(processor.flags)],
         "threads": threads,
         "lanes": lanes,
-        "libraries": {name: _version(name) for name in _LIBRARIES},
+        "libraries": dict(libraries),
     }
     return hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).hexdigest()
+
+
+def library_versions() -> dict[str, str | None]:
+    """Versions of what computes, by package; None for one that is not installed."""
+    return {"vreid": __version__, **{name: _version(name) for name in _LIBRARIES}}
 
 
 def read_choice(directory: Path | None, key: str) -> Candidate | None:
@@ -89,11 +101,14 @@ def keep_choice(
         "precision": chosen.precision,
         "milliseconds": {str(each): round(time, 4) for each, time in measured.items()},
     }
-    newest = dict(list(choices.items())[-MOST_CHOICES:])
-    try:
-        _replace(directory / FILE_NAME, json.dumps(newest, indent=1))
-    except OSError as error:
-        _LOGGER.info("the choice of the engine is not kept in %s (%s)", directory, error)
+    _write(directory, dict(list(choices.items())[-MOST_CHOICES:]))
+
+
+def drop_choice(directory: Path | None, key: str) -> None:
+    """Forget a choice, where there is one."""
+    choices = _read(directory)
+    if directory is not None and choices.pop(key, None) is not None:
+        _write(directory, choices)
 
 
 def _read(directory: Path | None) -> dict[str, Any]:
@@ -104,6 +119,13 @@ def _read(directory: Path | None) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _write(directory: Path, choices: Mapping[str, Any]) -> None:
+    try:
+        _replace(directory / FILE_NAME, json.dumps(choices, indent=1))
+    except OSError as error:
+        _LOGGER.info("the choices of engines are not kept in %s (%s)", directory, error)
 
 
 def _replace(path: Path, text: str) -> None:

@@ -87,10 +87,27 @@ class LaneEngine:
             ]
         )
 
+    def warm_up(self) -> None:
+        """Run every branch once in every lane at every batch size.
+
+        A library prepares itself for each, which takes several times as long as a run and memory
+        that it keeps: afterwards neither is needed any more.
+
+        Raises:
+            EngineError: a branch does not run.
+        """
+
+        def run_all(lane: _Lane) -> None:
+            for modality, network in self._networks.items():
+                for size in self.batch_sizes:
+                    self._run_piece(lane, modality, network, np.zeros_like(lane.pixels[:size]))
+
+        self._lanes.run_in_each(run_all)
+
     def run(self, modality: Modality, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Branch features (N, D) of branch pixels (N, H, W, 3).
 
-        Only this branch runs. Several images go to all the lanes that are free.
+        Only this branch runs. More images than the largest batch has go to all the lanes.
 
         Raises:
             EngineError: the bundle has no such branch, the pixels have another type or shape, or
@@ -113,7 +130,7 @@ class LaneEngine:
         def run_piece(lane: _Lane, rows: slice) -> None:
             features[rows] = self._run_piece(lane, modality, network, pixels[rows])
 
-        self._lanes.run(run_piece, cut(len(pixels), self.batch_sizes, self._lanes.free))
+        self._lanes.run(run_piece, cut(len(pixels), self.batch_sizes, self._lanes.count))
         return features
 
     def _run_piece(

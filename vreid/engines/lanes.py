@@ -1,7 +1,7 @@
 """Lanes: how many runs go on at the same moment, whoever asks for them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from queue import LifoQueue
 from typing import Generic, TypeVar
@@ -28,11 +28,6 @@ class Lanes(Generic[Lane]):
             self._free.put(lane)
         self._threads = ThreadPoolExecutor(self.count, thread_name_prefix="lane")
 
-    @property
-    def free(self) -> int:
-        """Lanes that nobody runs in at this moment."""
-        return self._free.qsize()
-
     def run(self, work: Callable[[Lane, Piece], None], pieces: Sequence[Piece]) -> None:
         """Do the work on every piece, on as many lanes as are free; returns when all are done.
 
@@ -53,6 +48,18 @@ class Lanes(Generic[Lane]):
             for each in running:
                 if not each.cancelled():
                     each.exception()
+
+    def run_in_each(self, work: Callable[[Lane], None]) -> None:
+        """Do the work once in every lane, at the same moment; raises what `work` raises."""
+        lanes = [self._free.get() for _ in range(self.count)]
+        try:
+            running = [self._threads.submit(work, lane) for lane in lanes]
+            wait(running)
+        finally:
+            for lane in lanes:
+                self._free.put(lane)
+        for each in running:
+            each.result()
 
     def _run_one(self, work: Callable[[Lane, Piece], None], piece: Piece) -> None:
         with self._lane() as lane:

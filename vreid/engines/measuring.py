@@ -1,5 +1,6 @@
 """The short warm-up by which ``auto`` chooses."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 
@@ -9,62 +10,88 @@ from vreid.engines.candidates import Candidate
 from vreid.engines.protocol import BranchEngine
 from vreid.modality import Modality
 
-WARM_UPS = 2
-RUNS = 5
-LONGEST_SECONDS = 0.2
-"""Of the measured runs of one candidate, but for the first."""
+WARM_UPS = 1
+ROUNDS = 4
+LONGEST_SECONDS = 0.3
+"""Of all rounds together, but for the first."""
 
 ADVANTAGE = 0.9
 """A later candidate must take less than this share of the best one's time: what is expected to be
-fastest wins unless it is clearly not, so two processes choose alike."""
+fastest wins unless it is clearly not, so that small differences between measurements decide
+little."""
 
 NEGLIGIBLE = 0.2
-"""Milliseconds of the first candidate below which nothing is measured: the rest of the way from
-file to feature takes longer."""
+"""Milliseconds of the first candidate below which nothing else is measured: the rest of the way
+from file to feature takes longer."""
+
+Run = Callable[[], float]
+"""Runs once and returns the milliseconds of one image; infinity where it failed."""
 
 
-def milliseconds_per_image(
-    runner: BranchEngine, modality: Modality, height: int, width: int
-) -> float:
-    """Time of one image in runs of the largest size on one lane, the least of a few runs.
+def warmed_up(engine: BranchEngine, modality: Modality, height: int, width: int) -> Run:
+    """Runs of the largest batch of noise, after a few that are not measured.
+
+    Args:
+        engine: with one lane, so that every candidate has the same processors to itself.
+        modality: the branch.
+        height: of its images, in pixels.
+        width: of its images, in pixels.
 
     Raises:
         EngineError: it does not run.
     """
-    count = runner.batch_sizes[-1]
+    count = engine.batch_sizes[-1]
     shape = (count, height, width, 3)
     pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     for _ in range(WARM_UPS):
-        runner.run(modality, pixels)
-    started, least = time.perf_counter(), np.inf
-    for _ in range(RUNS):
+        engine.run(modality, pixels)
+
+    def run() -> float:
         before = time.perf_counter()
-        runner.run(modality, pixels)
-        now = time.perf_counter()
-        least = min(least, now - before)
-        if now - started > LONGEST_SECONDS:
-            break
-    return float(1000 * least / count)
+        engine.run(modality, pixels)
+        return 1000 * (time.perf_counter() - before) / count
+
+    return run
 
 
-def choose(
-    candidates: Iterable[Candidate], measure: Callable[[Candidate], float | None]
-) -> tuple[Candidate | None, Mapping[Candidate, float]]:
-    """The best of the candidates and what was measured of each that runs.
+def measure(
+    candidates: Iterable[Candidate], open_candidate: Callable[[Candidate], Run | None]
+) -> Mapping[Candidate, float]:
+    """Milliseconds of one image of each candidate that runs, the least of a few runs.
+
+    The candidates run in turn, round after round: what else the machine does for a moment hits
+    them all, or a round that does not count.
 
     Args:
         candidates: in the order of preference.
-        measure: milliseconds of one image; None for a candidate that does not run.
+        open_candidate: what runs it; None where it does not.
+    """
+    runs: dict[Candidate, Run] = {}
+    least: dict[Candidate, float] = {}
+    for candidate in candidates:
+        run = open_candidate(candidate)
+        if run is None:
+            continue
+        runs[candidate], least[candidate] = run, run()
+        if len(runs) == 1 and least[candidate] < NEGLIGIBLE:
+            break
+    started = time.perf_counter()
+    for _ in range(ROUNDS - 1):
+        if len(runs) == 1 or time.perf_counter() - started > LONGEST_SECONDS:
+            break
+        for candidate, run in runs.items():
+            least[candidate] = min(least[candidate], run())
+    return {candidate: found for candidate, found in least.items() if math.isfinite(found)}
+
+
+def ranked(measured: Mapping[Candidate, float]) -> list[Candidate]:
+    """The best candidate, then the others, fastest first.
+
+    Args:
+        measured: milliseconds of one image, in the order of preference.
     """
     best: Candidate | None = None
-    measured: dict[Candidate, float] = {}
-    for candidate in candidates:
-        found = measure(candidate)
-        if found is None:
-            continue
+    for candidate, found in measured.items():
         if best is None or found < ADVANTAGE * measured[best]:
             best = candidate
-        measured[candidate] = found
-        if len(measured) == 1 and found < NEGLIGIBLE:
-            break
-    return best, measured
+    return sorted(measured, key=lambda each: (each != best, measured[each]))

@@ -8,7 +8,9 @@ guarantees nothing across batch sizes; what differs in the last bits is mostly r
 """
 
 import logging
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -18,8 +20,9 @@ from numpy.typing import NDArray
 from vreid.bundle import Bundle
 from vreid.engines.batches import batch_sizes_of
 from vreid.engines.cache_directory import writable_directory
-from vreid.engines.gpu import find_gpu
+from vreid.engines.gpu import NVIDIA, Gpu, find_gpu
 from vreid.engines.lane_engine import Images, LaneEngine
+from vreid.engines.loading import not_imported, not_loaded
 from vreid.engines.onnx_runtime_providers import (
     PROVIDERS,
     Layout,
@@ -28,7 +31,6 @@ from vreid.engines.onnx_runtime_providers import (
     tensorrt_cache_parts,
 )
 from vreid.errors import BundleDamaged, EngineUnavailable
-from vreid.installation import install_hint
 from vreid.modality import Modality
 
 if TYPE_CHECKING:
@@ -54,15 +56,16 @@ def open_onnx_runtime(
     """Open one session per modality; every lane computes with `threads` / `lanes` threads.
 
     Raises:
-        EngineUnavailable: ONNX Runtime is not installed, or cannot use the hardware asked for.
+        EngineUnavailable: ONNX Runtime is not installed, cannot use the hardware asked for, or does
+            not read a file that is whole.
         BundleUnsupported: the bundle has no such precision.
-        BundleDamaged: a network file cannot be loaded.
+        BundleDamaged: a network file is not what was written.
     """
     _require_provider(engine)
     sizes = batch_sizes_of(engine, precision)
     networks = {
         modality: _Session(
-            _open_session(bundle, modality, engine, precision, max(1, threads // lanes)),
+            _open_session(bundle, modality, engine, precision, threads // lanes),
             bundle.file(modality, precision).name,
         )
         for modality in modalities
@@ -95,9 +98,7 @@ def _import() -> ModuleType:
     try:
         import onnxruntime
     except ImportError as error:
-        raise EngineUnavailable(
-            f"ONNX Runtime is not installed; {install_hint('service,cpu')}"
-        ) from error
+        raise not_imported("ONNX Runtime", "onnxruntime", error) from error
     module: ModuleType = onnxruntime
     return module
 
@@ -136,10 +137,7 @@ def _open_session(
                 f"{engine} cannot open {path} ({error}); check the GPU's memory and driver, "
                 "or use onnxruntime-cpu, which tells whether the file is whole"
             ) from error
-        raise BundleDamaged(
-            f"{path} cannot be loaded by ONNX Runtime ({error}); "
-            "run `vreid bundle verify` on the bundle or export it again"
-        ) from error
+        raise not_loaded(bundle, path, "ONNX Runtime", error) from error
     _require_taken(session, engine)
     return session
 
@@ -154,18 +152,35 @@ def _gpu_providers(
     options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
     path = bundle.file(modality, precision)
     peeked = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    gpu = find_gpu()
-    cache = None
-    if gpu is not None:
-        sha256 = bundle.manifest.files_of(precision)[modality].sha256
-        cache = writable_directory(*tensorrt_cache_parts(gpu.directory_name, sha256))
+    taken = _described(bundle, _takes_pixels(peeked, path.name))
+    sha256 = bundle.manifest.files_of(precision)[modality].sha256
+    # fp32 means fp32. ONNX Runtime has an option against TF32 for CUDA and none for TensorRT,
+    # which reads this variable, as do CUDA's libraries, when it starts.
+    os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
+    return providers(engine, precision, taken, tensorrt_cache(find_gpu(), sha256))
+
+
+def tensorrt_cache(gpu: Gpu | None, sha256: str) -> Path | None:
+    """Where TensorRT keeps what it compiled from a file; None, with a warning, where it cannot.
+
+    Args:
+        gpu: of this machine, None where `find_gpu` knows none.
+        sha256: of the file.
+    """
+    if gpu is None:
+        _LOGGER.warning(
+            "TensorRT compiles at every start: %s does not tell which GPU and driver it compiled "
+            "for; show it to the container, as the NVIDIA container toolkit does",
+            NVIDIA,
+        )
+        return None
+    cache = writable_directory(*tensorrt_cache_parts(gpu.directory_name, sha256))
     if cache is None:
         _LOGGER.warning(
             "TensorRT compiles at every start: there is no cache that can be written; "
             "set XDG_CACHE_HOME to a directory that can"
         )
-    taken = _described(bundle, _takes_pixels(peeked, path.name))
-    return providers(engine, precision, taken, cache)
+    return cache
 
 
 def _described(bundle: Bundle, takes_pixels: bool) -> NetworkInput:

@@ -1,8 +1,9 @@
 """OpenVINO as an engine on the CPU: float32, bfloat16, and the 8-bit files of a bundle."""
 
 import sys
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,8 @@ from vreid.bundle import Bundle
 from vreid.engines.batches import batch_sizes_of
 from vreid.engines.cache_directory import writable_directory
 from vreid.engines.lane_engine import Images, LaneEngine
+from vreid.engines.loading import not_imported, not_loaded
 from vreid.errors import BundleDamaged, EngineUnavailable
-from vreid.installation import install_hint
 from vreid.modality import Modality
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ OUTPUT = "features"
 _HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
 
 _REPORTER = "openvino.tools.ovc"
+_IMPORTING = threading.Lock()
 
 
 def open_openvino(
@@ -36,18 +38,18 @@ def open_openvino(
     """Compile one model per modality; every lane computes with `threads` / `lanes` threads.
 
     Raises:
-        EngineUnavailable: OpenVINO is not installed, or does not compute in the precision here.
+        EngineUnavailable: OpenVINO is not installed, does not compute in the precision here, or
+            does not read a file that is whole.
         BundleUnsupported: the bundle has no such precision.
-        BundleDamaged: a network file cannot be loaded.
+        BundleDamaged: a network file is not what was written.
     """
     library = import_openvino()
-
-    def compiled(modality: Modality) -> _Compiled:
-        return _Compiled(_compile(library, bundle, modality, precision, threads, lanes), lanes)
-
-    # Compiling uses one thread of its own and waits for nobody.
-    with ThreadPoolExecutor(min(threads, len(modalities)), "compile") as pool:
-        networks = dict(zip(modalities, pool.map(compiled, modalities), strict=True))
+    # One after the other: two threads that ask OpenVINO for a type for the first time at the same
+    # moment may wait for each other for ever, one for Python's lock and one for the table of types.
+    networks = {
+        modality: _Compiled(_compile(library, bundle, modality, precision, threads, lanes), lanes)
+        for modality in modalities
+    }
     return LaneEngine(
         NAME, precision, threads, lanes, batch_sizes_of(NAME, precision), bundle, networks
     )
@@ -76,24 +78,30 @@ def import_openvino() -> ModuleType:
     """Import OpenVINO without the part that reports every import over the network.
 
     Raises:
-        EngineUnavailable: it is not installed.
+        EngineUnavailable: it is not installed, or does not start.
     """
-    # The package imports its converter of models only to offer it, does without where it is
-    # missing, and the converter is what reports. Nothing is converted here.
-    blocked = _REPORTER not in sys.modules
-    if blocked:
-        sys.modules[_REPORTER] = None  # type: ignore[assignment]
     try:
-        import openvino
+        with _without_reporter():
+            import openvino
     except ImportError as error:
-        raise EngineUnavailable(
-            f"OpenVINO is not installed; {install_hint('service,cpu')}"
-        ) from error
-    finally:
-        if blocked:
-            del sys.modules[_REPORTER]
+        raise not_imported("OpenVINO", "openvino", error) from error
     module: ModuleType = openvino
     return module
+
+
+@contextmanager
+def _without_reporter() -> Iterator[None]:
+    # The package imports its converter of models only to offer it, does without where it is
+    # missing, and the converter is what reports. Nothing is converted here.
+    with _IMPORTING:
+        blocked = _REPORTER not in sys.modules
+        if blocked:
+            sys.modules[_REPORTER] = None  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            if blocked:
+                sys.modules.pop(_REPORTER, None)
 
 
 def _compile(
@@ -130,10 +138,7 @@ def _compile(
     except BundleDamaged:
         raise
     except Exception as error:  # OpenVINO raises RuntimeError for everything
-        raise BundleDamaged(
-            f"{path} cannot be loaded by OpenVINO ({error}); "
-            "run `vreid bundle verify` on the bundle or export it again"
-        ) from error
+        raise not_loaded(bundle, path, "OpenVINO", error) from error
     taken = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
     if taken != _HINTS[precision]:
         raise EngineUnavailable(

@@ -1,6 +1,8 @@
 """How ``auto`` chooses, and what it keeps of it."""
 
 import json
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +12,20 @@ from hypothesis import strategies as st
 
 from vreid.bundle import Bundle
 from vreid.cpu_features import read_processor
-from vreid.engines import open_engine
+from vreid.engines import batches, open_engine
 from vreid.engines.candidates import PREFERENCE, Candidate
-from vreid.engines.choice_cache import MOST_CHOICES, choice_key, keep_choice, read_choice
-from vreid.engines.measuring import ADVANTAGE, NEGLIGIBLE, choose
+from vreid.engines.choice_cache import (
+    MOST_CHOICES,
+    choice_key,
+    drop_choice,
+    keep_choice,
+    library_versions,
+    read_choice,
+)
+from vreid.engines.measuring import ADVANTAGE, NEGLIGIBLE, ROUNDS, Run, measure, ranked
+from vreid.engines.request import engine_request
 from vreid.errors import BundleUnsupported, EngineError, EngineUnavailable
+from vreid.modality import Modality
 
 FIRST, SECOND, THIRD = PREFERENCE[:3]
 
@@ -31,36 +42,75 @@ FIRST, SECOND, THIRD = PREFERENCE[:3]
 def test_a_later_candidate_wins_only_where_it_is_clearly_faster(
     times: tuple[float, ...], best: Candidate
 ) -> None:
-    by_candidate = dict(zip(PREFERENCE, times, strict=False))
-    chosen, measured = choose(by_candidate, by_candidate.__getitem__)
+    chosen, *others = ranked(dict(zip(PREFERENCE, times, strict=False)))
     assert chosen == best
-    assert measured == by_candidate
+    assert {chosen, *others} == {FIRST, SECOND, THIRD}
 
 
 @given(st.lists(st.floats(NEGLIGIBLE, 100), min_size=5, max_size=5))
 def test_no_candidate_is_much_faster_than_the_chosen_one(times: list[float]) -> None:
     by_candidate = dict(zip(PREFERENCE, times, strict=True))
-    chosen, _ = choose(by_candidate, by_candidate.__getitem__)
-    assert chosen is not None
+    chosen, *others = ranked(by_candidate)
+    assert [by_candidate[each] for each in others] == sorted(by_candidate[each] for each in others)
     later = PREFERENCE[PREFERENCE.index(chosen) :]
     assert all(by_candidate[each] >= ADVANTAGE * by_candidate[chosen] for each in later)
 
 
+def runs_of(times: Mapping[Candidate, float], order: list[Candidate]) -> Callable[[Candidate], Run]:
+    """Runs that take so long and note who ran."""
+
+    def open_candidate(candidate: Candidate) -> Run:
+        def run() -> float:
+            order.append(candidate)
+            return times[candidate]
+
+        return run
+
+    return open_candidate
+
+
+def test_candidates_run_in_turn_so_that_a_busy_moment_hits_them_all() -> None:
+    order: list[Candidate] = []
+    measured = measure([FIRST, SECOND], runs_of({FIRST: 2.0, SECOND: 3.0}, order))
+    assert order == [FIRST, SECOND] * ROUNDS
+    assert measured == {FIRST: 2.0, SECOND: 3.0}
+
+
+@pytest.mark.parametrize("busy", range(ROUNDS - 1))
+def test_a_round_on_a_busy_machine_decides_nothing(busy: int) -> None:
+    rounds = {FIRST: iter(range(ROUNDS)), SECOND: iter(range(ROUNDS))}
+    times = {FIRST: 2.0, SECOND: 3.0}
+
+    def open_candidate(candidate: Candidate) -> Run:
+        return lambda: times[candidate] * (10 if next(rounds[candidate]) == busy else 1)
+
+    assert measure(times, open_candidate) == times
+
+
 def test_one_that_does_not_run_is_passed_over() -> None:
-    times = {FIRST: None, SECOND: 3.0, THIRD: 3.0}
-    assert choose(times, times.__getitem__)[0] == SECOND
-    assert choose([FIRST], times.__getitem__) == (None, {})
+    def open_candidate(candidate: Candidate) -> Run | None:
+        return {FIRST: None, SECOND: lambda: 3.0, THIRD: lambda: math.inf}[candidate]
+
+    assert measure([FIRST, SECOND, THIRD], open_candidate) == {SECOND: 3.0}
+    assert measure([FIRST], open_candidate) == {}
+    assert ranked({}) == []
 
 
 def test_nothing_is_measured_where_there_is_nothing_to_gain() -> None:
-    asked: list[Candidate] = []
+    order: list[Candidate] = []
+    times = dict.fromkeys(PREFERENCE, NEGLIGIBLE / 2)
+    assert ranked(measure(PREFERENCE, runs_of(times, order))) == [FIRST]
+    assert order == [FIRST]
 
-    def measure(candidate: Candidate) -> float:
-        asked.append(candidate)
-        return NEGLIGIBLE / 2
 
-    assert choose(PREFERENCE, measure)[0] == FIRST
-    assert asked == [FIRST]
+@pytest.mark.parametrize(("threads", "lanes", "of_a_lane"), [(4, None, 1), (4, 2, 2), (4, 1, 4)])
+def test_every_candidate_is_measured_with_the_threads_of_one_lane(
+    variants: Bundle, threads: int, lanes: int | None, of_a_lane: int
+) -> None:
+    request = engine_request(variants, threads, lanes)
+    for candidate in (SECOND, Candidate("openvino-cpu", "fp32")):
+        opened = request.open_lane(candidate, Modality.RGB)
+        assert (opened.threads, opened.lanes) == (of_a_lane, 1)
 
 
 def test_a_choice_is_kept_and_taken_by_the_next_start(
@@ -95,6 +145,8 @@ def test_a_file_of_another_form_is_no_choice(tmp_path: Path, text: str) -> None:
     assert read_choice(tmp_path, "x") is None
     keep_choice(tmp_path, "x", FIRST, {FIRST: 1.0})
     assert read_choice(tmp_path, "x") == FIRST
+    drop_choice(tmp_path, "x")
+    assert read_choice(tmp_path, "x") is None
 
 
 def test_only_the_newest_choices_are_kept(tmp_path: Path) -> None:
@@ -114,19 +166,40 @@ def test_a_cache_that_cannot_be_written_costs_time_and_nothing_else(
     assert any("not kept" in message for message in caplog.messages)
 
 
-def test_a_choice_holds_for_one_model_machine_and_way_to_run(variants: Bundle) -> None:
-    processor, both = read_processor(), [FIRST, SECOND]
+def test_a_choice_holds_for_one_model_machine_library_and_way_to_run(variants: Bundle) -> None:
+    processor, both, libraries = read_processor(), [FIRST, SECOND], library_versions()
+    assert {"vreid", "onnxruntime", "openvino", "numpy"} <= libraries.keys()
+    files = dict(variants.manifest.files)
+    files["int8"] = {
+        modality: replace(entry, sha256="0" * 64) for modality, entry in files["int8"].items()
+    }
     other = Bundle(variants.path, replace(variants.manifest, fingerprint="sha256:other"))
+    requantised = Bundle(variants.path, replace(variants.manifest, files=files))
     keys = [
-        choice_key(variants, both, processor, 2, 2),
-        choice_key(variants, both, processor, 2, 1),
-        choice_key(variants, both, processor, 1, 1),
-        choice_key(variants, both[:1], processor, 2, 2),
-        choice_key(variants, both, replace(processor, model="another"), 2, 2),
-        choice_key(other, both, processor, 2, 2),
+        choice_key(variants, both, processor, 2, 2, libraries),
+        choice_key(variants, both, processor, 2, 1, libraries),
+        choice_key(variants, both, processor, 1, 1, libraries),
+        choice_key(variants, both[:1], processor, 2, 2, libraries),
+        choice_key(variants, both, replace(processor, model="another"), 2, 2, libraries),
+        choice_key(variants, both, replace(processor, flags=frozenset()), 2, 2, libraries),
+        choice_key(other, both, processor, 2, 2, libraries),
+        choice_key(requantised, both, processor, 2, 2, libraries),
+        *(
+            choice_key(variants, both, processor, 2, 2, {**libraries, name: "0.0.0"})
+            for name in libraries
+        ),
     ]
     assert len(set(keys)) == len(keys)
-    assert choice_key(variants, both, processor, 2, 2) == keys[0]
+    assert choice_key(variants, both, processor, 2, 2, dict(libraries)) == keys[0]
+
+
+def test_other_batch_sizes_are_measured_anew(
+    variants: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = (variants, [FIRST], read_processor(), 2, 2, library_versions())
+    before = choice_key(*arguments)
+    monkeypatch.setattr(batches, "_ON_A_PROCESSOR", {"int8": (1, 2)})
+    assert choice_key(*arguments) != before
 
 
 def test_a_precision_that_the_bundle_lacks_is_refused(bundle: Bundle) -> None:

@@ -9,6 +9,7 @@ from vreid.bundle import Bundle
 from vreid.engines import open_engine
 from vreid.engines.batches import batch_sizes_of
 from vreid.engines.gpu import Gpu, find_gpu
+from vreid.engines.onnx_runtime import tensorrt_cache
 from vreid.engines.onnx_runtime_providers import (
     NetworkInput,
     providers,
@@ -58,6 +59,23 @@ def test_tensorrt_keeps_what_it_compiled_by_gpu_driver_and_file(tmp_path: Path) 
     assert options["trt_engine_cache_enable"] == "1"
     assert options["trt_engine_cache_path"] == str(tmp_path)
     assert cuda[0] == "CUDAExecutionProvider"
+
+
+def test_tensorrt_without_a_known_gpu_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    assert tensorrt_cache(None, "a" * 64) is None
+    assert "/proc/driver/nvidia does not tell which GPU" in caplog.text
+    assert "XDG_CACHE_HOME" not in caplog.text
+
+
+def test_tensorrt_without_a_writable_cache_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, cache: Path
+) -> None:
+    gpu = Gpu("A2", "550.1")
+    assert tensorrt_cache(gpu, "a" * 64) == cache / "tensorrt" / f"A2-550.1-{'a' * 64}"
+    assert caplog.text == ""
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc/none")
+    assert tensorrt_cache(gpu, "a" * 64) is None
+    assert "no cache that can be written" in caplog.text
 
 
 def test_tensorrt_without_a_cache_is_told_of_none() -> None:

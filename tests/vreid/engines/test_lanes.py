@@ -12,7 +12,7 @@ from vreid.engines.lanes import Lanes
 SIZES = st.sets(st.integers(1, 40), min_size=1).map(sorted)
 
 
-@given(st.integers(0, 300), SIZES, st.integers(0, 16))
+@given(st.integers(0, 300), SIZES, st.integers(1, 16))
 def test_every_image_is_in_one_run_that_fits_a_size(
     count: int, sizes: list[int], lanes: int
 ) -> None:
@@ -26,11 +26,32 @@ def test_every_image_is_in_one_run_that_fits_a_size(
         assert not any(held <= size < padded for size in sizes)
 
 
-def test_images_are_shared_out_among_the_free_lanes() -> None:
-    assert cut(8, (1, 2, 4, 8), 2) == [slice(0, 4), slice(4, 8)]
-    assert cut(3, (1, 2, 4, 8), 2) == [slice(0, 2), slice(2, 3)]
-    assert cut(8, (1, 2, 4, 8), 1) == [slice(0, 8)]
-    assert cut(8, (1, 2, 4, 8), 0) == [slice(0, 8)]
+def test_what_fits_one_run_is_one_run_and_more_is_shared_out_among_the_lanes() -> None:
+    assert cut(8, (1, 2, 4, 8), 2) == [slice(0, 8)]
+    assert cut(3, (1, 2, 4, 8), 2) == [slice(0, 3)]
+    assert cut(16, (1, 2, 4, 8), 2) == [slice(0, 8), slice(8, 16)]
+    assert cut(16, (1, 2, 4, 8), 4) == [slice(start, start + 4) for start in range(0, 16, 4)]
+    assert cut(3, (1,), 2) == [slice(0, 1), slice(1, 2), slice(2, 3)]
+
+
+def test_work_in_each_lane_is_done_in_all_of_them_at_once() -> None:
+    meeting = threading.Barrier(3, timeout=60)
+    seen: list[int] = []
+
+    def work(lane: int) -> None:
+        meeting.wait()
+        seen.append(lane)
+
+    lanes = Lanes([0, 1, 2])
+    lanes.run_in_each(work)
+    assert sorted(seen) == [0, 1, 2]
+
+    def fail(lane: int) -> None:
+        raise ValueError(lane)
+
+    with pytest.raises(ValueError, match="0"):
+        lanes.run_in_each(fail)
+    lanes.run_in_each(work)
 
 
 def test_as_many_runs_go_on_at_once_as_there_are_lanes() -> None:

@@ -14,11 +14,15 @@ from vreid.bundle import Bundle
 from vreid.cpu_features import read_processor
 from vreid.engines import open_engine
 from vreid.engines.processors import usable_processors
+from vreid.engines.request import engine_request
 from vreid.errors import BundleDamaged, ConfigurationError, EngineError
 from vreid.modality import MODALITIES, Modality
 
 SHIPPED = Path(__file__).parents[3] / "service" / "demo" / "bundle"
 ENGINES_HERE = ["onnxruntime-cpu", "openvino-cpu"]
+
+COSINE_ACROSS_SIZES = 0.9999
+"""Least cosine between features of one image in runs of different sizes, in 8 bits."""
 
 needs_bf16 = pytest.mark.skipif(
     not read_processor().has_bf16, reason="this processor does not compute in bf16"
@@ -76,7 +80,21 @@ def test_threads_that_share_an_engine_get_their_own_rows(
     with ThreadPoolExecutor(6) as pool:
         found = list(pool.map(lambda batch: engine.run(Modality.NIR, batch), batches))
     for one, wanted in zip(found, expected, strict=True):
-        np.testing.assert_array_equal(one, wanted)
+        np.testing.assert_array_equal(one, wanted)  # to the last bit: whoever else runs
+
+
+@pytest.mark.parametrize("name", ENGINES_HERE)
+def test_features_in_8_bits_hardly_depend_on_the_size_of_the_batch(name: str) -> None:
+    shipped = Bundle.load(SHIPPED, verify=False)
+    preprocessing = shipped.manifest.preprocessing
+    batch = pixels(8, preprocessing.height, preprocessing.width)
+    engine = open_engine(shipped, name, 1, "int8")
+    alone = np.concatenate([engine.run(Modality.RGB, image[np.newaxis]) for image in batch])
+    for size in (2, 3, 4, 5, 8):
+        parts = [batch[start : start + size] for start in range(0, 8, size)]
+        together = np.concatenate([engine.run(Modality.RGB, part) for part in parts])
+        lengths = np.linalg.norm(alone, axis=1) * np.linalg.norm(together, axis=1)
+        assert ((alone * together).sum(axis=1) / lengths).min() > COSINE_ACROSS_SIZES
 
 
 @pytest.mark.parametrize("name", ENGINES_HERE)
@@ -107,12 +125,24 @@ def test_the_lanes_default_to_the_processors_that_may_be_used(variants: Bundle, 
     assert engine.threads == engine.lanes == usable_processors()
 
 
-@pytest.mark.parametrize(("threads", "lanes"), [(2, 3), (2, 0), (-1, None)])
+@pytest.mark.parametrize(("threads", "lanes"), [(2, 3), (2, 0), (-1, None), (0, None)])
 def test_lanes_without_threads_are_refused(
     variants: Bundle, threads: int, lanes: int | None
 ) -> None:
     with pytest.raises(ConfigurationError, match="no more lanes than threads"):
         open_engine(variants, "onnxruntime-cpu", threads, lanes=lanes)
+
+
+def test_lanes_that_would_leave_threads_idle_are_refused(variants: Bundle) -> None:
+    with pytest.raises(ConfigurationError, match="give a multiple of 2 as threads"):
+        open_engine(variants, "onnxruntime-cpu", 3, lanes=2)
+
+
+@pytest.mark.parametrize("lanes", range(1, usable_processors() + 1))
+def test_lanes_without_a_number_of_threads_share_what_there_is(lanes: int) -> None:
+    request = engine_request(Bundle.load(SHIPPED, verify=False), None, lanes)
+    assert request.threads % lanes == 0
+    assert 0 <= usable_processors() - request.threads < lanes
 
 
 @pytest.mark.parametrize("name", ENGINES_HERE)
