@@ -12,11 +12,11 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from export.branch_graph import INPUT, serialise
+from export.branch_graph import INPUT
+from export.sessions import open_session
 
 MEASURED_BATCH = 4
 """Images in one run: every layer's input is kept for the moment, so few at a time."""
@@ -35,7 +35,7 @@ def mean_inputs(
     observed = onnx.ModelProto()
     observed.CopyFrom(model)
     observed.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
-    session = onnxruntime.InferenceSession(serialise(observed), providers=["CPUExecutionProvider"])
+    session = open_session(observed)
     sums = dict.fromkeys(names, np.float64(0))
     for start in range(0, len(images), MEASURED_BATCH):
         batch = images[start : start + MEASURED_BATCH]

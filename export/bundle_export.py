@@ -3,44 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-import onnx
-from numpy.typing import NDArray
-
-from export.branch_graph import branch_graphs, file_name, serialise
+from export.branch_graph import branch_graphs
 from export.bundle_writer import require_free, staged_directory
-from export.compact_weights import StoredWeight, compact, storage_summary
+from export.compact_weights import storage_summary
+from export.graph_checks import check_against_float32, check_against_torch
+from export.graph_engine import GraphEngine
 from export.modality_gains import ModalityWeighting, scale_graphs, scale_network
 from export.model_card import CARD_NAME, render_model_card
 from export.named_sets import NamedSet, Roles, TrainedIdentities, load_roles, require_separate
-from export.parity import (
-    BranchParity,
-    Embed,
-    check_graph,
-    compare,
-    graph_embed,
-    summary,
-    torch_embed,
+from export.network_files import (
+    PRECISION,
+    Graphs,
+    Identity,
+    WeightStorage,
+    store,
+    write_files,
 )
+from export.parity import summary
 from export.provenance import describe_checkpoint, trained_identities
-from export.quantisation.calibration_images import pixels_or_reason
+from export.quantisation.calibration_images import pixels_or_reason, seen_by_ranges
 from export.quantisation.measured_sets import measured_sets
 from export.quantisation.variants import DEFAULT_VARIANTS, VariantName, write_variants
 from export.reference_images import ReferenceImages, reference_images
 from export.reliability_picture import write_reliability_pictures
-from export.tolerances import (
-    COMPACT_TIE,
-    TIE,
-    require_close_to_float32,
-    require_engine_runs_the_files,
-    require_same_as_torch,
-    require_same_map,
-)
+from export.tolerances import require_engine_runs_the_files, require_same_map
 from export.validation import (
     IN_SAMPLE,
     EmbeddedRoles,
@@ -59,36 +50,14 @@ from training.calibration.modality_weights import (
 from training.checkpoint import load_ccnet
 from training.data import Dataset
 from training.model import CCNet
-from vreid.bundle import Bundle, describe_file, write_manifest
+from vreid.bundle import Bundle, write_manifest
 from vreid.engines import BranchRunner, open_engine
-from vreid.manifest import Manifest, compute_fingerprint
-from vreid.modality import MODALITIES, Modality
-from vreid.preprocessing import Preprocessing, normalise
-
-WeightStorage = Literal["float32", "compact"]
-
-Graphs = Mapping[Modality, onnx.ModelProto]
-
-PRECISION = "fp32"
-"""The precision of the computation. Compact weights are stored in fewer bits and computed with in
-float32 all the same."""
-
-KEPT_PRECISE = ("branch.middle.", "branch.neck.")
-"""Parts of a branch whose weights never become 8-bit integers: the unit in its middle decides the
-scale of everything after it, the neck is the last word."""
+from vreid.manifest import Manifest
+from vreid.preprocessing import Preprocessing
 
 ENGINE = "onnxruntime-cpu"
 
 DEFAULT_VERSION = "1.0.0"
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What a bundle is called and what its branches take."""
-
-    name: str
-    version: str
-    preprocessing: Preprocessing
 
 
 def export_bundle(
@@ -183,14 +152,12 @@ def write_checked_bundle(
         )
         parity["float32"] = summary(compact_parity)
     with staged_directory(out, force) as directory:
-        manifest = _write_files(directory, identity, network.feature_size, files)
+        manifest = write_files(directory, identity, network.feature_size, files)
         engine = open_engine(Bundle.load(directory), ENGINE, precision=PRECISION)
         require_engine_runs_the_files(engine.run, files, references)
         embedded = _embed_roles(roles, manifest.preprocessing, engine, manifest.feature_size)
         figures = validation_figures(embedded, trained)
-        # Only where nothing is reported do the fitted sets say what another way to compute costs.
-        reported = bool(roles.reported or roles.halved)
-        default = embedded.ranked if reported else embedded.fitted
+        default = embedded.compared
         embed = partial(_measured_sets, roles, manifest)
         measured = {
             "validation": figures.metrics,
@@ -202,7 +169,7 @@ def write_checked_bundle(
             "parity": parity,
         }
         if weights == "compact":
-            exact = embed(_GraphEngine(graphs, manifest.preprocessing))
+            exact = embed(GraphEngine(graphs, manifest.preprocessing))
             before, after = mean_average_precisions(exact), mean_average_precisions(default)
             require_same_map(before, after)
             measured["compact_map"] = {"float32": before, "compact": after}
@@ -222,75 +189,21 @@ def write_checked_bundle(
         )
         if variants:
             pixels = pixels_or_reason(roles, manifest.preprocessing)
-            manifest = write_variants(directory, manifest, variants, pixels, default, embed)
+            manifest = write_variants(
+                directory,
+                manifest,
+                variants,
+                pixels,
+                default,
+                embed,
+                seen_by_ranges=seen_by_ranges(roles),
+            )
         write_manifest(directory, manifest)
         if figures.calibration is not None:
             write_reliability_pictures(directory, embedded.reported, figures.calibration)
         (directory / CARD_NAME).write_text(render_model_card(manifest), encoding="utf-8")
         Bundle.load(directory)
     return Bundle.load(out)
-
-
-def check_against_torch(
-    network: CCNet, graphs: Graphs, references: ReferenceImages
-) -> list[BranchParity]:
-    """Measure every graph against its branch; raises ParityError at the first that differs."""
-    found = []
-    for modality, graph in graphs.items():
-        check_graph(graph, modality)
-        branch = torch_embed(network.branch(modality))
-        parity = compare(modality, branch, graph_embed(graph), references.images[modality], TIE)
-        require_same_as_torch(parity)
-        found.append(parity)
-    return found
-
-
-def store(
-    graphs: Graphs, weights: WeightStorage, references: ReferenceImages
-) -> tuple[dict[Modality, onnx.ModelProto], dict[Modality, list[StoredWeight]]]:
-    """The graphs as they will be written, and what became of each weight that changed."""
-    if weights == "float32":
-        return dict(graphs), {}
-    compacted = {
-        modality: compact(graph, references.images[modality], KEPT_PRECISE)
-        for modality, graph in graphs.items()
-    }
-    return (
-        {modality: graph for modality, (graph, _) in compacted.items()},
-        {modality: stored for modality, (_, stored) in compacted.items()},
-    )
-
-
-def check_against_float32(
-    graphs: Graphs, compacted: Graphs, references: ReferenceImages, by_ranking: bool
-) -> list[BranchParity]:
-    """Measure every compact graph against the float32 one; raises ParityError."""
-    found = []
-    for modality, graph in compacted.items():
-        check_graph(graph, modality)
-        parity = compare(
-            modality,
-            graph_embed(graphs[modality]),
-            graph_embed(graph),
-            references.images[modality],
-            COMPACT_TIE,
-        )
-        require_close_to_float32(parity, by_ranking)
-        found.append(parity)
-    return found
-
-
-class _GraphEngine:
-    """Graphs in memory behind the protocol that runs branches."""
-
-    def __init__(self, graphs: Graphs, preprocessing: Preprocessing) -> None:
-        self._normalisation = preprocessing.normalisation
-        self._branches: dict[Modality, Embed] = {
-            modality: graph_embed(graph) for modality, graph in graphs.items()
-        }
-
-    def run(self, modality: Modality, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return self._branches[modality](normalise(pixels, self._normalisation[modality]))
 
 
 def _modality_weights(
@@ -308,7 +221,7 @@ def _modality_weights(
     embedded = _embed_roles(
         roles,
         identity.preprocessing,
-        _GraphEngine(graphs, identity.preprocessing),
+        GraphEngine(graphs, identity.preprocessing),
         network.feature_size,
         only_fitted=True,
     )
@@ -332,28 +245,3 @@ def _embed_roles(
 
 def _measured_sets(roles: Roles, manifest: Manifest, runner: BranchRunner) -> EmbeddedSets:
     return measured_sets(roles, manifest.preprocessing, runner, manifest.feature_size)
-
-
-def _write_files(
-    directory: Path, identity: Identity, feature_size: int, graphs: Graphs
-) -> Manifest:
-    """Write the network files and a manifest that an engine can open, its figures still missing."""
-    for modality in MODALITIES:
-        (directory / file_name(modality)).write_bytes(serialise(graphs[modality]))
-    files = {modality: describe_file(directory, file_name(modality)) for modality in MODALITIES}
-    manifest = Manifest(
-        name=identity.name,
-        version=identity.version,
-        modalities=MODALITIES,
-        feature_size=feature_size,
-        preprocessing=identity.preprocessing,
-        files={PRECISION: files},
-        precision=PRECISION,
-        fingerprint=compute_fingerprint(
-            {modality: entry.sha256 for modality, entry in files.items()},
-            identity.preprocessing,
-            feature_size,
-        ),
-    )
-    write_manifest(directory, manifest)
-    return manifest

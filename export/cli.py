@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from vreid.bundle import Bundle
-from vreid.variant import Variant
 
 if TYPE_CHECKING:
-    from export.bundle_export import WeightStorage
     from export.modality_gains import ModalityWeighting
+    from export.network_files import WeightStorage
     from export.quantisation.variants import VariantName
 
 
@@ -207,21 +206,21 @@ def describe(bundle: Bundle) -> str:
         f"{bundle.path}: {manifest.name} {manifest.version}, "
         f"{sum(entry.bytes for entry in files) / 1e6:.1f} MB, {bundle.fingerprint}"
     ]
-    for name, figures in manifest.metrics["validation"].items():
+    for name, figures in manifest.metrics.get("validation", {}).items():
         found = figures["all"]
         lines.append(f"{name}: mAP {100 * found['mAP']:.1f} %, rank-1 {100 * found['rank1']:.1f} %")
         if figures["seen_in_training"]:
             lines.append(
                 f"{name}: training saw vehicles of this set; its figures flatter the model"
             )
-    weights = manifest.metrics["modality_weights"]
-    if weights["mAP_after"] != weights["mAP_before"]:
+    weights = manifest.metrics.get("modality_weights", {})
+    if weights.get("mAP_after") != weights.get("mAP_before"):
         lines.append(
             "modality weights: "
             + ", ".join(f"{name} {gain:g}" for name, gain in weights["gains"].items())
         )
     lines += [
-        f"{name}: costs {variant.loss_points:.2f} points of mAP at most, on {_worst(variant)}"
+        f"{name}: costs {variant.loss_points:.2f} points of mAP at most, on {variant.worst}"
         for name, variant in manifest.variants.items()
     ]
     lines += [
@@ -229,9 +228,5 @@ def describe(bundle: Bundle) -> str:
         for name, reason in manifest.metrics.get("variants", {}).get("not_written", {}).items()
     ]
     if manifest.calibration is None:
-        lines.append(f"not calibrated: {manifest.metrics['not_calibrated']}")
+        lines.append(f"not calibrated: {manifest.metrics.get('not_calibrated', 'unknown why')}")
     return "\n".join(lines)
-
-
-def _worst(variant: Variant) -> str:
-    return max(variant.map, key=lambda name: variant.map[name].loss_points)

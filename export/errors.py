@@ -26,6 +26,10 @@ class CalibrationImagesError(ExportError):
     """There are too few real images to take the ranges of activations from."""
 
 
+class VariantError(ExportError):
+    """A variant that a bundle has cannot be made anew here; the bundle stays as it is."""
+
+
 class ParityError(ExportError):
     """A written graph does not compute what it should.
 

@@ -138,7 +138,7 @@ def _limits(manifest: Manifest) -> str:
         f"Not measured here: {', '.join(unmeasured)}." if unmeasured else "",
         *(_harm(name, figures["subsets"]) for name, figures in known.items()),
         "Probabilities are not calibrated, scores are cosines: "
-        f"{manifest.metrics['not_calibrated']}."
+        f"{manifest.metrics.get('not_calibrated', 'it is not recorded why')}."
         if manifest.calibration is None
         else "Probabilities are those of a world where every second pair shows one vehicle. In a "
         "gallery nearly all pairs show two, so of the answers at a probability of 90 % far fewer "

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from export.branch_graph import INPUT, OUTPUT, serialise
+from export.branch_graph import INPUT, OUTPUT
 from export.errors import ParityError
+from export.sessions import open_session
 from training.model import Branch
 from vreid.fusion import l2_normalise
 from vreid.modality import Modality
@@ -121,11 +121,7 @@ def torch_embed(branch: Branch) -> Embed:
 
 def graph_embed(graph: onnx.ModelProto) -> Callable[[Images], Features]:
     """The graph as a function of arrays, run by ONNX Runtime on the CPU."""
-    options = onnxruntime.SessionOptions()
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(
-        serialise(graph), options, providers=["CPUExecutionProvider"]
-    )
+    session = open_session(graph)
 
     def embed(images: Images) -> Features:
         return np.asarray(session.run([OUTPUT], {INPUT: images})[0], dtype=np.float32)

@@ -43,6 +43,14 @@ class EmbeddedRoles:
     ranked: EmbeddedSets
     separate: bool
 
+    @property
+    def compared(self) -> EmbeddedSets:
+        """The sets that say what another way to compute costs.
+
+        What is ranked; only where nothing is reported, what calibrates.
+        """
+        return self.ranked or self.fitted
+
 
 @dataclass(frozen=True, slots=True)
 class ValidationFigures:

@@ -12,21 +12,23 @@ from vreid.variant import Variant
 
 def variants_section(manifest: Manifest) -> str:
     """The section as Markdown; empty where no variant was asked for."""
-    told = manifest.metrics.get("variants")
-    if told is None:
+    told = manifest.metrics.get("variants", {"made": {}, "not_written": {}})
+    if not manifest.variants and not told["not_written"]:
         return ""
     parts = ["## Variants"]
     if manifest.variants:
         parts += [
             "Other precisions of the same model, under the same fingerprint: their features are "
-            f"searched with among those of {manifest.precision}. mAP by cosine with all "
-            f"modalities: in {manifest.precision}, in the variant, and with queries of the variant "
-            f"on a gallery of {manifest.precision}. A variant that costs more than 0.5 points on "
-            "any set is not written.",
+            f"searched with among those of {manifest.precision}. mAP by cosine, with all that a "
+            f"set has and with each modality alone: in {manifest.precision}, in the variant, and "
+            f"with queries of the variant on a gallery of {manifest.precision}. A variant that "
+            "costs more than 0.5 points in any row is not written.",
             table(
                 (
                     "precision",
                     "measured on",
+                    "modalities",
+                    "engine",
                     manifest.precision,
                     "variant",
                     "across",
@@ -50,13 +52,15 @@ def _rows(name: str, variant: Variant) -> list[list[str]]:
     return [
         [
             name,
-            measured_on,
+            on.dataset,
+            on.modalities,
+            on.engine,
             _percent(one.default),
             _percent(one.variant),
             _percent(one.across),
             f"{one.loss_points:.2f}",
         ]
-        for measured_on, one in variant.map.items()
+        for on, one in variant.map.items()
     ]
 
 
@@ -96,6 +100,8 @@ def _sizes(manifest: Manifest) -> str:
 def _int8(made: Mapping[str, Any]) -> str:
     """How the int8 files came to be; every figure is 1 - cosine to the float32 features."""
     rows = []
+    made = dict(made)
+    seen = made.pop("in_sample", {})
     for modality, found in made.items():
         alone = found["distance_alone"]
         rows.append(
@@ -111,6 +117,11 @@ def _int8(made: Mapping[str, Any]) -> str:
         "most, measured on real images as the mean of 1 - cosine, beside statistics and the neck, "
         "which always do:\n\n"
         + table(("branch", "ranges by", "in float32 (alone in 8 bits)", "the whole"), rows)
+        + "".join(
+            f"\n\nThe ranges of int8 come from images of {how_much} of the identities of {name}, "
+            "on which its loss is measured, too: there it is in-sample."
+            for name, how_much in seen.items()
+        )
     )
 
 

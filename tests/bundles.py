@@ -9,6 +9,7 @@ which runs the files of fp32. Their losses and speeds are made up.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from vreid.calibration import Calibration, CalibrationTable
 from vreid.manifest import Manifest, compute_fingerprint
 from vreid.modality import MODALITIES
 from vreid.preprocessing import IMAGENET, Preprocessing
-from vreid.variant import Variant, VariantMap
+from vreid.variant import MeasuredOn, Variant, VariantMap
 
 _KERNEL = 4
 
@@ -39,6 +40,7 @@ def make_tiny_bundle(
     auto_policy: str = "shared",
     calibrated: bool = True,
     variants: bool = False,
+    fp16: bool = False,
 ) -> Bundle:
     """Write a bundle into `directory` (made if absent) and load it.
 
@@ -51,10 +53,11 @@ def make_tiny_bundle(
         auto_policy: what the policy auto stands for.
         calibrated: whether the manifest holds probabilities for every policy.
         variants: whether it has int8 and bf16, too.
+        fp16: whether it has fp16, too, of files that take uint8 pixels.
     """
     directory.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng(seed)
-    files, int8_files = {}, {}
+    files, int8_files, fp16_files = {}, {}, {}
     for modality in MODALITIES:
         path = f"{modality}.onnx"
         weights = _weights(generator, feature_size)
@@ -64,6 +67,10 @@ def make_tiny_bundle(
             path = f"{modality}.int8.onnx"
             onnx.save(_int8_branch(weights, height, width), directory / path)
             int8_files[modality] = describe_file(directory, path)
+        if fp16:
+            path = f"{modality}.fp16.onnx"
+            onnx.save(_fp16_branch(weights, height, width), directory / path)
+            fp16_files[modality] = describe_file(directory, path)
     preprocessing = Preprocessing(height, width)
     write_manifest(
         directory,
@@ -73,7 +80,11 @@ def make_tiny_bundle(
             modalities=MODALITIES,
             feature_size=feature_size,
             preprocessing=preprocessing,
-            files={"fp32": files, "int8": int8_files} if variants else {"fp32": files},
+            files={
+                "fp32": files,
+                **({"int8": int8_files} if variants else {}),
+                **({"fp16": fp16_files} if fp16 else {}),
+            },
             precision="fp32",
             fingerprint=compute_fingerprint(
                 {modality: entry.sha256 for modality, entry in files.items()},
@@ -83,16 +94,20 @@ def make_tiny_bundle(
             provenance={"data": "random weights, for tests"},
             calibration=_calibration() if calibrated else None,
             auto_policy=auto_policy,
-            variants=_variants() if variants else {},
+            variants={
+                **(_variants() if variants else {}),
+                **({"fp16": replace(_variants()["int8"], files_of="fp16")} if fp16 else {}),
+            },
         ),
     )
     return Bundle.load(directory)
 
 
 def _variants() -> dict[str, Variant]:
+    on = MeasuredOn("onnxruntime-cpu", "made up", "R+N+T")
     return {
-        "int8": Variant("int8", {"made up": VariantMap(0.9, 0.898, 0.899)}, 0.2),
-        "bf16": Variant("fp32", {"made up": VariantMap(0.9, 0.9, 0.9)}, 0.0),
+        "int8": Variant("int8", {on: VariantMap(0.9, 0.898, 0.899)}, 0.2),
+        "bf16": Variant("fp32", {on: VariantMap(0.9, 0.9, 0.9)}, 0.0),
     }
 
 
@@ -145,6 +160,31 @@ def _int8_branch(
             "DequantizeLinear", ["mixing_int8", "mixing_scale"], ["mixing_restored"], axis=0
         ),
         *_rest("quantised", "mixing_restored"),
+    ]
+    images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["N", height, width, 3])
+    return _model(nodes, images, constants)
+
+
+def _fp16_branch(
+    weights: dict[str, NDArray[np.float32]], height: int, width: int
+) -> onnx.ModelProto:
+    """The same of uint8 pixels (N, H, W, 3), computed in float16."""
+    constants: dict[str, NDArray[np.generic]] = {
+        **{name: values.astype(np.float16) for name, values in weights.items()},
+        "mean": 255 * np.array(IMAGENET.mean, dtype=np.float32).reshape(1, 3, 1, 1),
+        "deviation": 255 * np.array(IMAGENET.std, dtype=np.float32).reshape(1, 3, 1, 1),
+    }
+    nodes = [
+        helper.make_node("Transpose", ["images"], ["planes"], perm=[0, 3, 1, 2]),
+        helper.make_node("Cast", ["planes"], ["levels"], to=TensorProto.FLOAT),
+        helper.make_node("Sub", ["levels", "mean"], ["centred"]),
+        helper.make_node("Div", ["centred", "deviation"], ["scaled"]),
+        helper.make_node("Cast", ["scaled"], ["normalised"], to=TensorProto.FLOAT16),
+        _first_convolution("normalised"),
+        helper.make_node("Tanh", ["responses"], ["activations"]),
+        *_rest("activations", "mixing")[:-1],
+        helper.make_node("Flatten", ["mixed"], ["halves"]),
+        helper.make_node("Cast", ["halves"], ["features"], to=TensorProto.FLOAT),
     ]
     images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["N", height, width, 3])
     return _model(nodes, images, constants)

@@ -1,5 +1,6 @@
-"""``vreid bundle``: look at a model bundle and check it."""
+"""``vreid bundle``: look at a model bundle, check it, and give it variants."""
 
+import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,45 @@ from typing import Any
 import click
 
 from vreid.bundle import Bundle
+from vreid.installation import install_hint
 
 
-@click.group()
+class _WithQuantise(click.Group):
+    """Imports ``quantise``, which needs training and export, only when it is called."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return [*super().list_commands(context), "quantise"]
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name != "quantise":
+            return super().get_command(context, name)
+        try:
+            command = importlib.import_module("export.quantisation.command").quantise
+        except ModuleNotFoundError as error:
+            raise click.ClickException(
+                f"'vreid bundle quantise' needs the package '{error.name}', which is not "
+                f"installed; {install_hint('export,cpu')}"
+            ) from error
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    ("quantise", "Measure variants of a bundle and write those that cost little."),
+                    *(
+                        (name, command.get_short_help_str(100))
+                        for name, command in sorted(self.commands.items())
+                    ),
+                ]
+            )
+
+
+@click.group(cls=_WithQuantise)
 def bundle() -> None:
-    """Look at a model bundle and check it."""
+    """Look at a model bundle, check it, and give it variants."""
 
 
 @bundle.command()

@@ -15,7 +15,8 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from export.branch_graph import INPUT, serialise
+from export.branch_graph import INPUT
+from export.sessions import open_session
 
 RangeMethod = Literal["extremes", "percentile", "squared error"]
 
@@ -122,11 +123,7 @@ def _observing(model: onnx.ModelProto, names: list[str]) -> onnxruntime.Inferenc
     observed.graph.output.extend(
         onnx.ValueInfoProto(name=name) for name in names if name not in present
     )
-    options = onnxruntime.SessionOptions()
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(
-        serialise(observed), options, providers=["CPUExecutionProvider"]
-    )
+    return open_session(observed)
 
 
 def _values(

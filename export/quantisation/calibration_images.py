@@ -37,6 +37,23 @@ def calibration_samples(roles: Roles) -> Iterator[Sample]:
     return iter(calibrating or list(validation_samples(roles.all())))
 
 
+def seen_by_ranges(roles: Roles) -> dict[str, str]:
+    """How much of each set that losses are measured on gives ranges of activations, too.
+
+    ``all`` or ``half``; sets that give none are left out. There the loss is in-sample.
+    """
+    if not roles.separate:
+        return dict.fromkeys(roles.reported, "all")
+    if not roles.reported and not roles.halved:
+        return dict.fromkeys(roles.calibration, "all")
+    # Halved sets are measured whole where no sample has two modalities, see `EmbeddedRoles`.
+    return {
+        label: "half"
+        for label, dataset in roles.halved.items()
+        if all(len(one.images) < 2 for one in (*dataset.query, *dataset.gallery))
+    }
+
+
 def calibration_pixels(
     samples: Iterable[Sample], preprocessing: Preprocessing
 ) -> dict[Modality, NDArray[np.uint8]]:

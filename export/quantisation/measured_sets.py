@@ -25,7 +25,6 @@ def measured_sets(
     def embedded(datasets: Mapping[str, Dataset]) -> EmbeddedSets:
         return embed_validation(datasets, preprocessing, runner, feature_size)
 
-    found = by_role(
+    return by_role(
         asked, embedded(asked.reported), embedded(asked.halved), embedded(asked.calibration)
-    )
-    return found.ranked if reported else found.fitted
+    ).compared

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from export.branch_graph import INPUT, OUTPUT
+from export.sessions import open_session
 from vreid.bundle import Bundle
 from vreid.modality import Modality
 
@@ -15,12 +15,8 @@ class PixelNetworks:
     """The files of one precision of a bundle behind the protocol that runs branches."""
 
     def __init__(self, bundle: Bundle, precision: str) -> None:
-        options = onnxruntime.SessionOptions()
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._sessions = {
-            modality: onnxruntime.InferenceSession(
-                bundle.file(modality, precision), options, providers=["CPUExecutionProvider"]
-            )
+            modality: open_session(bundle.file(modality, precision))
             for modality in bundle.manifest.modalities
         }
 

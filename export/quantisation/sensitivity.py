@@ -32,8 +32,8 @@ TARGET_DISTANCE = 0.005
 layer in float32, which cost at most 0.1 points of mAP; with it in 8 bits 0.006 to 0.04."""
 
 MOST_IN_FLOAT = 0.5
-"""Share of the blocks that may return to float32 for the distance's sake: beyond it there is little
-speed left to gain, and what the rest costs in mAP decides."""
+"""Share of a branch's blocks that may return to float32, for the distance's sake and for the mAP's
+together: beyond it there is little speed left to gain, and nothing that deserves the name."""
 
 BATCH = 8
 
@@ -56,6 +56,11 @@ class BlockChoice:
     def in_float(self) -> tuple[str, ...]:
         """The blocks that stay float32."""
         return tuple(self.alone)[: self.kept]
+
+    @property
+    def most(self) -> int:
+        """How many may stay float32 at all."""
+        return most_in_float(len(self.alone))
 
 
 def choose_blocks(branch: QuantisableBranch, pixels: NDArray[np.uint8]) -> BlockChoice:
@@ -82,6 +87,11 @@ def choose_blocks(branch: QuantisableBranch, pixels: NDArray[np.uint8]) -> Block
     return BlockChoice(best, methods, ranges[best], {name: alone[name] for name in ranked}, kept)
 
 
+def most_in_float(blocks: int) -> int:
+    """How many of a branch's blocks may stay float32."""
+    return int(MOST_IN_FLOAT * blocks)
+
+
 def embed_in_batches(graph: onnx.ModelProto, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Features (n, D) of a graph that takes pixels (n, H, W, 3)."""
     embed = graph_embed(graph)
@@ -97,7 +107,7 @@ def mean_distance(expected: NDArray[np.float32], found: NDArray[np.float32]) -> 
 
 
 def _kept(ranked: list[str], distance: Callable[[list[str]], float]) -> int:
-    most = int(MOST_IN_FLOAT * len(ranked))
+    most = most_in_float(len(ranked))
     for kept in range(most + 1):
         if distance(ranked[:kept]) <= TARGET_DISTANCE:
             return kept

@@ -5,8 +5,8 @@ Nothing here changes a file of the default precision or the fingerprint.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -14,21 +14,22 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from export.branch_graph import serialise
 from export.errors import CalibrationImagesError
-from export.parity import check_graph_file
 from export.quantisation.calibration_images import PixelsByModality
+from export.quantisation.candidate import (
+    Candidate,
+    Embed,
+    measured,
+    remove_files,
+    with_files,
+    with_variant,
+)
 from export.quantisation.float16_graph import float16_graph
-from export.quantisation.int8_graph import QuantisableBranch, int8_graph, quantisable_branch
-from export.quantisation.measurement import milliseconds, variant_maps
-from export.quantisation.pixel_networks import PixelNetworks
-from export.quantisation.sensitivity import BlockChoice, choose_blocks
-from export.quantisation.shared_weights import share_weights
+from export.quantisation.int8_variant import int8_variant
+from export.quantisation.measurement import engines_of, milliseconds
 from export.validation import EmbeddedSets
-from vreid.bundle import Bundle, describe_file
-from vreid.cpu_features import read_processor
-from vreid.engines import BranchRunner, open_engine
-from vreid.errors import EngineUnavailable
+from vreid.bundle import Bundle
+from vreid.cpu_features import Processor, read_processor
 from vreid.manifest import Manifest
 from vreid.modality import Modality
 from vreid.variant import Variant
@@ -41,26 +42,7 @@ DEFAULT_VARIANTS: tuple[VariantName, ...] = ("int8", "bf16")
 """Half precision is for GPUs and takes half of a float32 bundle's size again: only when asked."""
 
 MOST_LOSS_POINTS = 0.5
-"""Points of mAP that a variant may cost on any set."""
-
-MORE_IN_FLOAT = (0, 1, 2, 4)
-"""Blocks of each branch that return to float32 beside those of the distance, one try after the
-other, until the mAP holds."""
-
-ENGINE_OF: Mapping[VariantName, str] = {"int8": "onnxruntime-cpu", "bf16": "openvino-cpu"}
-"""The engine that a variant is measured with; none on the CPU serves fp16."""
-
-Embed = Callable[[BranchRunner], EmbeddedSets]
-"""Embeds the sets that a variant is measured on."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """A variant that was measured: kept if the loss allows it."""
-
-    manifest: Manifest
-    variant: Variant
-    record: Mapping[str, Any] = field(default_factory=dict)
+"""Points of mAP that a variant may cost with any engine, on any set, with any modality alone."""
 
 
 def write_variants(
@@ -71,66 +53,94 @@ def write_variants(
     default: EmbeddedSets,
     embed: Embed,
     most_loss_points: float = MOST_LOSS_POINTS,
+    *,
+    seen_by_ranges: Mapping[str, str] | None = None,
+    processor: Processor | None = None,
 ) -> Manifest:
     """Write the variants asked for into a bundle's directory; the manifest is only returned.
 
     Args:
         directory: with the files of the default precision.
-        manifest: what will be its manifest.
-        requested: which variants.
+        manifest: what will be its manifest; variants that it has already stay in it.
+        requested: which variants to make, none that it has.
         pixels: real images of each modality, for int8 and for timing; or why there are none.
         default: the sets embedded in the default precision.
         embed: embeds the same sets with another engine.
         most_loss_points: what a variant may cost.
+        seen_by_ranges: see `export.quantisation.calibration_images.seen_by_ranges`.
+        processor: that this runs on; read from the system when None.
 
     Returns:
         The manifest with the variants; ``metrics.variants`` has how each was made, and under
         ``not_written`` why others were not.
     """
-    not_written: dict[str, str] = {}
-    records: dict[str, Any] = {}
+    on = processor or read_processor()
+    former = manifest.metrics.get("variants", {})
+    not_written: dict[str, str] = dict(former.get("not_written", {}))
+    records: dict[str, Any] = dict(former.get("made", {}))
     for name in requested:
-        if not default:
-            not_written[name] = (
-                "no validation data to measure its loss on; give some by --validation"
-            )
+        reason = reason_against(name, pixels, bool(default), on)
+        if reason is not None:
+            not_written[name] = reason
             continue
-        if name == "int8" and isinstance(pixels, CalibrationImagesError):
-            not_written[name] = str(pixels)
+        made = _made(name, directory, manifest, pixels, default, embed, most_loss_points)
+        reason = _too_much(made, most_loss_points)
+        if reason is not None:
+            not_written[name] = reason
+            remove_files(directory, made.manifest, name)
             continue
-        try:
-            outcome = _make(name, directory, manifest, pixels, default, embed, most_loss_points)
-        except EngineUnavailable as reason:
-            not_written[name] = f"it cannot be measured here: {reason}"
-            continue
-        loss = outcome.variant.loss_points
-        if loss > most_loss_points:
-            worst = max(outcome.variant.map, key=lambda one: outcome.variant.map[one].loss_points)
-            not_written[name] = (
-                f"it costs {loss:.2f} points of mAP on {worst}, more than {most_loss_points:g}"
-            )
-            _remove_files(directory, outcome.manifest, name)
-            continue
-        manifest = outcome.manifest
-        records[name] = outcome.record
+        manifest = made.manifest
+        records[name] = made.record
+        if name == "int8":
+            records[name] = {**made.record, "in_sample": dict(seen_by_ranges or {})}
     if not isinstance(pixels, CalibrationImagesError):
-        manifest = _timed(directory, manifest, pixels)
+        manifest = _timed(directory, manifest, pixels, on)
     metrics = {**manifest.metrics, "variants": {"made": records, "not_written": not_written}}
     return replace(manifest, metrics=metrics)
 
 
-def without_variants(manifest: Manifest) -> Manifest:
-    """The manifest of the default precision alone."""
-    metrics = {
-        name: value
-        for name, value in manifest.metrics.items()
-        if name not in ("variants", "milliseconds")
+def reason_against(
+    name: VariantName,
+    pixels: PixelsByModality | CalibrationImagesError,
+    has_data: bool,
+    processor: Processor,
+) -> str | None:
+    """Why a variant cannot be made and measured here, None where it can."""
+    if not has_data:
+        return "no validation data to measure its loss on; give some by --validation"
+    if name == "int8" and isinstance(pixels, CalibrationImagesError):
+        return str(pixels)
+    if name == "int8" and not processor.has_int8_dot:
+        return (
+            f"the processor ({processor.model}) has no VNNI: sums of 8-bit products saturate on "
+            "it, so that what was measured would hold for no other; make int8 on one that has"
+        )
+    if name == "bf16" and not processor.has_bf16:
+        return (
+            f"the processor ({processor.model}) has neither AVX-512 BF16 nor AMX, so it cannot be "
+            "measured; make bf16 on one that has"
+        )
+    if name != "fp16" and not engines_of(name):
+        return "no engine that computes in it is installed, so it cannot be measured"
+    return None
+
+
+def without_variants(manifest: Manifest, names: Collection[str]) -> Manifest:
+    """The manifest without these variants, their files and what it says of them."""
+    told = manifest.metrics.get("variants", {})
+    kept = {
+        part: {name: one for name, one in told.get(part, {}).items() if name not in names}
+        for part in ("made", "not_written")
     }
-    files = {manifest.precision: manifest.files[manifest.precision]}
-    return replace(manifest, files=files, variants={}, metrics=metrics)
+    return replace(
+        manifest,
+        files={name: entries for name, entries in manifest.files.items() if name not in names},
+        variants={name: one for name, one in manifest.variants.items() if name not in names},
+        metrics={**manifest.metrics, "variants": kept},
+    )
 
 
-def _make(
+def _made(
     name: VariantName,
     directory: Path,
     manifest: Manifest,
@@ -138,143 +148,54 @@ def _make(
     default: EmbeddedSets,
     embed: Embed,
     most_loss_points: float,
-) -> _Outcome:
+) -> Candidate:
+    if name == "int8":
+        assert not isinstance(pixels, CalibrationImagesError)
+        return int8_variant(directory, manifest, pixels, default, embed, most_loss_points)
     if name == "bf16":
-        candidate = _with_variant(manifest, name, Variant(manifest.precision))
-        return _measured(name, directory, candidate, default, embed, {})
-    if name == "fp16":
-        graphs = {
-            modality: float16_graph(
-                onnx.load(directory / manifest.files[manifest.precision][modality].path),
-                manifest.preprocessing.normalisation[modality],
-            )
-            for modality in manifest.modalities
-        }
-        candidate, _ = _with_files(directory, manifest, name, graphs)
-        return _measured(name, directory, candidate, default, embed, {})
-    assert not isinstance(pixels, CalibrationImagesError)
-    return _int8(directory, manifest, pixels, default, embed, most_loss_points)
-
-
-def _int8(
-    directory: Path,
-    manifest: Manifest,
-    pixels: PixelsByModality,
-    default: EmbeddedSets,
-    embed: Embed,
-    most_loss_points: float,
-) -> _Outcome:
-    """Return blocks to float32 until the loss is small enough, or too few would be left."""
-    branches: dict[Modality, QuantisableBranch] = {}
-    choices: dict[Modality, BlockChoice] = {}
-    for modality in manifest.modalities:
-        entry = manifest.files[manifest.precision][modality]
-        branches[modality] = quantisable_branch(
-            onnx.load(directory / entry.path),
+        candidate = with_variant(manifest, name, Variant(manifest.precision))
+        return measured(name, directory, candidate, default, embed)
+    graphs = {
+        modality: float16_graph(
+            onnx.load(directory / manifest.files[manifest.precision][modality].path),
             manifest.preprocessing.normalisation[modality],
-            pixels[modality],
         )
-        choices[modality] = choose_blocks(branches[modality], pixels[modality])
-    outcome = None
-    for more in MORE_IN_FLOAT:
-        chosen = {
-            modality: replace(choice, kept=min(choice.kept + more, len(choice.alone)))
-            for modality, choice in choices.items()
-        }
-        graphs = {
-            modality: int8_graph(branches[modality], choice.ranges, choice.in_float)
-            for modality, choice in chosen.items()
-        }
-        candidate, shared = _with_files(directory, manifest, "int8", graphs)
-        record = {
-            modality.value: {**_described(choice, more), "shared_bytes": shared[modality]}
-            for modality, choice in chosen.items()
-        }
-        outcome = _measured("int8", directory, candidate, default, embed, record)
-        if outcome.variant.loss_points <= most_loss_points:
-            break
-    assert outcome is not None
-    return outcome
-
-
-def _described(choice: BlockChoice, more: int) -> dict[str, Any]:
-    """How a branch came to be what it is: distances are 1 - cosine to its float32 features."""
-    reasons = {
-        block: "mAP" if place >= choice.kept - more else "distance"
-        for place, block in enumerate(choice.in_float)
+        for modality in manifest.modalities
     }
-    return {
-        "ranges": choice.method,
-        "distance_by_ranges": {name: _short(one) for name, one in choice.methods.items()},
-        "distance_alone": {name: _short(one) for name, one in choice.alone.items()},
-        "in_float": reasons,
-    }
+    candidate, _ = with_files(directory, manifest, name, graphs)
+    return measured(name, directory, candidate, default, embed)
 
 
-def _short(distance: float) -> float:
-    return float(f"{distance:.2e}")
-
-
-def _measured(
-    name: VariantName,
-    directory: Path,
-    candidate: Manifest,
-    default: EmbeddedSets,
-    embed: Embed,
-    record: Mapping[str, Any],
-) -> _Outcome:
-    bundle = Bundle(directory, candidate)
-    runner: BranchRunner = (
-        open_engine(bundle, ENGINE_OF[name], precision=name)
-        if name in ENGINE_OF
-        else PixelNetworks(bundle, name)
+def _too_much(made: Candidate, most_loss_points: float) -> str | None:
+    """Why a variant that was measured may not stay."""
+    variant = made.variant
+    if variant.loss_points <= most_loss_points:
+        return made.refused
+    reason = (
+        f"it costs {variant.loss_points:.2f} points of mAP on {variant.worst}, "
+        f"more than {most_loss_points:g}"
     )
-    found = variant_maps(default, embed(runner))
-    variant = replace(
-        candidate.variants[name],
-        map=found,
-        loss_points=round(max(one.loss_points for one in found.values()), 3),
-    )
-    return _Outcome(_with_variant(candidate, name, variant), variant, record)
-
-
-def _with_variant(manifest: Manifest, name: str, variant: Variant) -> Manifest:
-    return replace(manifest, variants={**manifest.variants, name: variant})
-
-
-def _with_files(
-    directory: Path, manifest: Manifest, name: str, graphs: Mapping[Modality, onnx.ModelProto]
-) -> tuple[Manifest, dict[Modality, int]]:
-    """Write ``rgb.int8.onnx`` and its like; the second value has the bytes shared by each."""
-    entries, shared = {}, {}
-    for modality, graph in graphs.items():
-        default = directory / manifest.files[manifest.precision][modality].path
-        shared[modality] = share_weights(graph, default)
-        path = f"{modality.value}.{name}.onnx"
-        (directory / path).write_bytes(serialise(graph))
-        check_graph_file(directory / path, modality)
-        entries[modality] = describe_file(directory, path)
-    changed = replace(manifest, files={**manifest.files, name: entries})
-    return _with_variant(changed, name, Variant(name)), shared
-
-
-def _remove_files(directory: Path, manifest: Manifest, name: str) -> None:
-    for entry in manifest.files.get(name, {}).values():
-        (directory / entry.path).unlink()
+    return reason if made.refused is None else f"{reason}, {made.refused}"
 
 
 def _timed(
-    directory: Path, manifest: Manifest, pixels: Mapping[Modality, NDArray[np.uint8]]
+    directory: Path,
+    manifest: Manifest,
+    pixels: Mapping[Modality, NDArray[np.uint8]],
+    processor: Processor,
 ) -> Manifest:
     """The manifest with milliseconds of every variant, and of the default in its metrics."""
     bundle = Bundle(directory, manifest)
-    processor = read_processor().model
     variants = {
-        name: replace(variant, milliseconds=milliseconds(bundle, name, pixels), processor=processor)
+        name: replace(
+            variant,
+            milliseconds=milliseconds(bundle, name, pixels),
+            processor=processor.model,
+        )
         for name, variant in manifest.variants.items()
     }
     timed = {
-        "processor": processor,
+        "processor": processor.model,
         manifest.precision: milliseconds(bundle, manifest.precision, pixels),
     }
     return replace(manifest, variants=variants, metrics={**manifest.metrics, "milliseconds": timed})

@@ -14,11 +14,12 @@ from click.testing import CliRunner, Result
 from onnx import numpy_helper
 
 from export.branch_graph import branch_graph, serialise
-from export.bundle_export import Identity, write_checked_bundle
+from export.bundle_export import write_checked_bundle
 from export.cli import describe, export
 from export.errors import OutputExistsError, ParityError, ValidationDataError
 from export.model_card import render_model_card
 from export.named_sets import Roles
+from export.network_files import Identity
 from export.parity import torch_embed
 from export.reference_images import ReferenceImages
 from export.tolerances import MIN_COSINE

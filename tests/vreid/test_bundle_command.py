@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 from click.testing import CliRunner
 
@@ -29,3 +31,14 @@ def test_verify_fails_on_a_damaged_bundle(bundle: Bundle) -> None:
     result = CliRunner().invoke(command, ["verify", str(bundle.path)])
     assert result.exit_code != 0
     assert isinstance(result.exception, BundleDamaged)
+
+
+def test_the_list_of_commands_needs_no_training() -> None:
+    code = (
+        "import sys; from click.testing import CliRunner; from vreid.bundle_command import bundle; "
+        "print(CliRunner().invoke(bundle, ['--help']).output); "
+        "assert not {'export', 'training', 'torch'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "quantise  Measure variants" in done.stdout
+    assert "verify    Check the manifest and every file" in done.stdout

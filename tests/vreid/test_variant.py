@@ -10,7 +10,7 @@ from vreid.bundle import Bundle
 from vreid.errors import BundleDamaged, BundleUnsupported, ConfigurationError
 from vreid.manifest import Manifest
 from vreid.modality import MODALITIES, Modality
-from vreid.variant import Variant, VariantMap
+from vreid.variant import MeasuredOn, Variant, VariantMap
 
 
 @pytest.fixture
@@ -24,9 +24,17 @@ def test_the_loss_is_that_of_the_worse_measurement() -> None:
     assert VariantMap(0.9, 0.91, 0.92).loss_points == pytest.approx(-1)
 
 
-def test_a_variant_says_what_its_worst_set_lost() -> None:
-    sets = {"one": VariantMap(0.9, 0.898, 0.9), "other": VariantMap(0.5, 0.5, 0.5)}
-    assert Variant("int8", sets, 0.2).loss_points == 0.2
+def test_a_variant_says_what_its_worst_measurement_lost() -> None:
+    worst = MeasuredOn("openvino-cpu", "one", "T")
+    sets = {
+        MeasuredOn("onnxruntime-cpu", "one", "T"): VariantMap(0.9, 0.9, 0.9),
+        worst: VariantMap(0.9, 0.898, 0.9),
+        MeasuredOn("openvino-cpu", "one", "R+N+T"): VariantMap(0.5, 0.5, 0.5),
+    }
+    variant = Variant("int8", sets, 0.2)
+    assert variant.loss_points == 0.2
+    assert variant.worst == worst
+    assert str(worst) == "T of one by openvino-cpu"
     with pytest.raises(ConfigurationError, match=r"loss_points is 0\.0, and map gives 0\.200"):
         Variant("int8", sets, 0.0)
 
@@ -59,7 +67,7 @@ def test_a_manifest_of_the_first_schema_version_has_no_variants(varied: Bundle) 
         ({"files_of": 8}, "manifest.variants.int8.files_of must be a non-empty string"),
         ({"loss_points": 3}, "loss_points is 3.0, and map gives 0.200"),
         ({"loss": 0}, "manifest.variants.int8 has the unknown field 'loss'"),
-        ({"map": {"s": {"default": 1, "variant": 1}}}, "map.s lacks the field 'across'"),
+        ({"map": {"e": {"s": {"T": {"default": 1}}}}}, "map.e.s.T lacks the field 'variant'"),
         ({"milliseconds": {"e": None}}, "milliseconds.e must be a finite number"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from export.quantisation.calibration_images import (
     calibration_pixels,
     calibration_samples,
     pixels_or_reason,
+    seen_by_ranges,
 )
 from tests.export.small_run import PREPROCESSING, SIDE, write_msvr310
 from training.data import Dataset, load_dataset
@@ -44,6 +47,19 @@ def test_of_a_halved_set_only_the_calibrating_half_is_seen(vehicles: Dataset) ->
 def test_what_is_reported_serves_where_there_is_nothing_else(vehicles: Dataset) -> None:
     samples = list(calibration_samples(Roles({"a": vehicles})))
     assert {one.identity for one in samples} == identities(vehicles)
+
+
+def test_sets_that_ranges_and_losses_share_are_named(vehicles: Dataset) -> None:
+    cameras = replace(vehicles, query=_in_rgb(vehicles.query), gallery=_in_rgb(vehicles.gallery))
+    assert seen_by_ranges(Roles({"a": vehicles})) == {"a": "all"}
+    assert seen_by_ranges(Roles(calibration={"a": vehicles})) == {"a": "all"}
+    assert seen_by_ranges(Roles({"a": vehicles}, {"b": vehicles})) == {}
+    # Of triplets the reported half alone is ranked, of photographs in one spectrum both halves.
+    assert seen_by_ranges(Roles(halved={"a": vehicles, "b": cameras})) == {"b": "half"}
+
+
+def _in_rgb(samples: Sequence[Sample]) -> list[Sample]:
+    return [replace(one, images={Modality.RGB: one.images[Modality.RGB]}) for one in samples]
 
 
 def test_images_are_taken_from_end_to_end(vehicles: Dataset) -> None:
