@@ -2,7 +2,8 @@
 
 A service without keys on a loopback address is reached by every page that this machine's browser
 shows: by a name that the page's owner points at 127.0.0.1, and by forms that a page sends across
-sites. Both are refused by the headers that a browser sets and a page cannot.
+sites. Both are refused by the headers that a browser sets and a page cannot. With API keys the name
+is checked only where a setting lists the names.
 """
 
 from __future__ import annotations
@@ -28,12 +29,15 @@ class OriginCheck:
         self._app = app
         self._hosts = accepted_hosts(settings)
         self._checks = not settings.allow_open or bool(settings.allowed_hosts)
+        # A page that a foreign name leads here has no key.
+        self._checks_host = settings.access.keys is None or bool(settings.allowed_hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with a problem."""
         if scope["type"] == "http" and self._checks:
             try:
-                check_host(Headers(scope=scope), self._hosts)
+                if self._checks_host:
+                    check_host(Headers(scope=scope), self._hosts)
                 check_origin(scope["method"], Headers(scope=scope))
             except RequestError as error:
                 answer = problem(kind_of(error), str(error), scope["state"]["request_id"])

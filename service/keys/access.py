@@ -10,11 +10,14 @@ PUBLIC = frozenset(
         ("GET", "/"),
         ("GET", "/health/live"),
         ("GET", "/health/ready"),
+        ("GET", "/docs"),
+        ("GET", "/openapi.json"),
     ]
 )
-"""Calls that need no key: the probes, and the console's page, which holds nothing by itself."""
+"""Calls that need no key: the probes, and pages that hold nothing of this installation."""
 
-PUBLIC_FOLDERS = ("/console/",)
+PUBLIC_FOLDERS = ("/console/", "/docs/")
+"""Files of the pages, the same in every installation."""
 
 NEEDED: dict[tuple[str, str], Role] = {
     ("POST", "/embed"): "search",
@@ -25,8 +28,6 @@ NEEDED: dict[tuple[str, str], Role] = {
     ("GET", "/gallery/{id}/images/{modality}"): "search",
     ("GET", "/info"): "search",
     ("GET", "/metrics"): "search",
-    ("GET", "/docs"): "search",
-    ("GET", "/openapi.json"): "search",
     ("POST", "/gallery"): "enrol",
     ("PATCH", "/gallery/{id}"): "enrol",
     ("POST", "/ingest"): "enrol",
@@ -57,6 +58,11 @@ def route_of(path: str) -> str:
 def needed_role(method: str, route: str) -> Role:
     """Return the least role that a call needs; `route` is its pattern, as `/gallery/{id}`."""
     return NEEDED.get(("GET" if method == "HEAD" else method, route), "admin")
+
+
+def changes(method: str, route: str) -> bool:
+    """Tell whether a call may change what is stored."""
+    return method not in ("GET", "HEAD", "OPTIONS") and needed_role(method, route) != "search"
 
 
 def check_allowed(key: Key, needed: Role) -> None:

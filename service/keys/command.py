@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -49,6 +50,8 @@ def create(
     path: Path | None,
 ) -> None:
     """Make a key for NAME, a person or a program, and print it once."""
+    if rate is not None and not math.isfinite(rate):
+        raise ConfigurationError("--rate: give a number of requests a second, such as 5")
     expires_at = None if expires_in is None else datetime.now(UTC) + _validity(expires_in)
     key, token = make_key(name, role, rate, expires_at)
     add_key(_file(path), key)

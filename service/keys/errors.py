@@ -8,10 +8,14 @@ VreidError
         ├── TooManyRequests     the key's rate is used up
         ├── UnknownKey          no key has this id
         ├── KeyFileUnusable     the file of keys cannot be read or written
+        ├── KeysUnreadable      the file of keys could not be read for too long
         └── AuditUnwritable     the audit log cannot be written
+            └── AuditClosed     the service is shutting down
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from service.errors import ServiceError
 
@@ -60,5 +64,22 @@ class KeyFileUnusable(AccessError):
     """The file of keys cannot be read or written."""
 
 
+class KeysUnreadable(AccessError):
+    """The file of keys could not be read for longer than the last keys may stay in force."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"the file of keys {path.name} cannot be read, so nobody may call; whoever runs the "
+            "service finds the cause in its log"
+        )
+
+
 class AuditUnwritable(AccessError):
     """The audit log cannot be written."""
+
+
+class AuditClosed(AuditUnwritable):
+    """The audit log is closed."""
+
+    def __init__(self) -> None:
+        super().__init__("the audit log is closed: the service shuts down; call it again later")

@@ -7,11 +7,10 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from service.keys.errors import KeyFileUnusable, UnknownKey
 from service.keys.key import Key, Role
@@ -27,9 +26,9 @@ class _KeyEntry(BaseModel):
     name: str
     role: Role
     digest: str
-    rate: float | None
-    created_at: datetime
-    expires_at: datetime | None
+    rate: float | None = Field(gt=0, allow_inf_nan=False)
+    created_at: AwareDatetime
+    expires_at: AwareDatetime | None
 
 
 class _KeyDocument(BaseModel):
@@ -46,8 +45,9 @@ def read_keys(path: Path) -> dict[str, Key]:
         KeyFileUnusable: it cannot be read, others may read it, or it is not what was written.
     """
     try:
-        content = path.read_bytes()
-        mode = path.stat().st_mode
+        with open(path, "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            content = file.read()
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -72,7 +72,13 @@ def read_keys(path: Path) -> dict[str, Key]:
 
 def add_key(path: Path, key: Key) -> None:
     """Add a key; errors as `read_keys`, and where the file cannot be written."""
-    _change(path, lambda keys: {**keys, key.id: key})
+
+    def with_key(keys: Keys) -> Keys:
+        if key.id in keys:
+            raise KeyFileUnusable(f"{path} has a key with the id {key.id} already; make another")
+        return {**keys, key.id: key}
+
+    _change(path, with_key)
 
 
 def remove_key(path: Path, key_id: str) -> Key:
@@ -131,8 +137,26 @@ def _write(path: Path, keys: Keys) -> None:
         try:
             file.write(text)
             file.flush()
+            _keep_owner(path, file.fileno())
             os.fsync(file.fileno())
             os.replace(file.name, path)
         except BaseException:
             os.unlink(file.name)
             raise
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _keep_owner(path: Path, descriptor: int) -> None:
+    """Give a new version to who has the old one: root's must not lock the service out."""
+    try:
+        before = os.stat(path)
+    except FileNotFoundError:
+        return
+    made = os.fstat(descriptor)
+    if (made.st_uid, made.st_gid) != (before.st_uid, before.st_gid):
+        os.fchown(descriptor, before.st_uid, before.st_gid)
+    os.fchmod(descriptor, before.st_mode & 0o700)

@@ -9,16 +9,19 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from service.keys.errors import KeyFileUnusable, Unauthenticated
+from service.keys.errors import KeyFileUnusable, KeysUnreadable, Unauthenticated
 from service.keys.key import Key, is_secret_of, split_token
 from service.keys.key_file import Keys, read_keys
 
 LOOK_INTERVAL = 1.0
 """Seconds between looks at the file: the longest that a revoked key goes on."""
 
+GRACE = 60.0
+"""Seconds for which the keys read last stay in force when the file cannot be read any more."""
+
 logger = logging.getLogger(__name__)
 
-_Version = tuple[int, int, int] | None
+_Version = tuple[int, ...] | None
 
 
 class KeyRing:
@@ -26,13 +29,18 @@ class KeyRing:
 
     Raises:
         KeyFileUnusable: the file cannot be read at the start. Later on, the keys that were read
-            last stay in force, and the log says so.
+            last stay in force for `grace` seconds, and the log says so; then nobody may call.
     """
 
-    def __init__(self, path: Path, look_interval: float = LOOK_INTERVAL) -> None:
+    def __init__(
+        self, path: Path, look_interval: float = LOOK_INTERVAL, grace: float = GRACE
+    ) -> None:
         self._path = path
         self._look_interval = look_interval
         self._lock = threading.Lock()
+        self._grace = grace
+        self._failed_at: float | None = None
+        self._failure = ""
         self._version = _version_of(path)
         self._keys: Keys = read_keys(path)
         self._next_look = time.monotonic() + look_interval
@@ -41,11 +49,20 @@ class KeyRing:
         """Number of keys, expired ones included."""
         return len(self._current())
 
+    def check_readable(self) -> None:
+        """Ask whether the keys can be trusted.
+
+        Raises:
+            KeysUnreadable: their file could not be read for longer than the grace.
+        """
+        self._current()
+
     def authenticate(self, authorization: str | None) -> Key:
         """Return the key of a header `Authorization: Bearer KEY`.
 
         Raises:
             Unauthenticated: there is none, or it is not known, revoked or expired.
+            KeysUnreadable: the file could not be read for longer than the grace.
         """
         scheme, _, token = (authorization or "").partition(" ")
         parts = split_token(token.strip()) if scheme.lower() == "bearer" else None
@@ -62,18 +79,24 @@ class KeyRing:
             if time.monotonic() >= self._next_look:
                 self._next_look = time.monotonic() + self._look_interval
                 self._reread()
+            if self._failed_at is not None and time.monotonic() - self._failed_at >= self._grace:
+                raise KeysUnreadable(self._path)
             return self._keys
 
     def _reread(self) -> None:
         version = _version_of(self._path)
-        if version == self._version:
+        if version == self._version and self._failed_at is None:
             return
         try:
             self._keys = read_keys(self._path)
         except KeyFileUnusable as error:
-            logger.error("The keys read last stay in force: %s", error)
+            if self._failed_at is None:
+                self._failed_at = time.monotonic()
+            if self._failure != f"{version} {error}":
+                self._failure = f"{version} {error}"
+                logger.error("the keys read last stay in force for %g s: %s", self._grace, error)
             return
-        self._version = version
+        self._version, self._failed_at, self._failure = version, None, ""
         logger.info("%d API keys are in force", len(self._keys))
 
 
@@ -82,4 +105,4 @@ def _version_of(path: Path) -> _Version:
         found = os.stat(path)
     except OSError:
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size

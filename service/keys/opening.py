@@ -15,11 +15,22 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The keys in force, how often each may call, and the log of what they do."""
+    """The keys in force, how often each may call, and the log of what they do.
+
+    `refusals` is the log of calls without a valid key, bounded by itself.
+    """
 
     ring: KeyRing
     rates: Rates
     audit: AuditLog
+    refusals: AuditLog
+
+    def close(self) -> None:
+        """Close both logs."""
+        try:
+            self.audit.close()
+        finally:
+            self.refusals.close()
 
 
 def open_access(settings: AccessSettings) -> Access | None:
@@ -38,9 +49,11 @@ def open_access(settings: AccessSettings) -> Access | None:
             "create NAME --keys %s`",
             *(settings.keys, settings.keys),
         )
-    audit = AuditLog(
-        settings.audit or settings.keys.parent / "audit",
-        settings.audit_file_bytes,
-        settings.audit_files,
-    )
-    return Access(ring, Rates(settings.rate), audit)
+    directory = settings.audit or settings.keys.parent / "audit"
+    audit = AuditLog(directory, settings.audit_file_bytes, settings.audit_files)
+    try:
+        refusals = AuditLog(directory, settings.audit_file_bytes, files=1, name="refused")
+    except BaseException:
+        audit.close()
+        raise
+    return Access(ring, Rates(settings.rate), audit, refusals)

@@ -13,6 +13,10 @@ BURST_SECONDS = 2.0
 """Seconds' worth of requests that may come at once after a pause, and at least one request."""
 
 
+MOST_SECONDS = 3600
+"""Seconds after which a caller is told to try again, at most."""
+
+
 class Rates:
     """Counts the requests of each key in this process; used from the event loop's thread only.
 
@@ -41,5 +45,5 @@ class Rates:
         tokens = min(most, tokens + (now - then) * rate)
         if tokens < 1:
             self._buckets[key.id] = (tokens, now)
-            raise TooManyRequests(rate, max(1, math.ceil((1 - tokens) / rate)))
+            raise TooManyRequests(rate, min(MOST_SECONDS, max(1, math.ceil((1 - tokens) / rate))))
         self._buckets[key.id] = (tokens - 1, now)

@@ -20,6 +20,7 @@ class AccessSettings(BaseModel):
     rate: float | None = Field(
         default=None,
         gt=0,
+        allow_inf_nan=False,
         description="requests a second of each key that has no rate of its own; no bound by "
         "default; more are told 429",
     )

@@ -39,8 +39,8 @@ def service(bundle: Bundle, tmp_path: Path, keys: Path) -> Iterator[ServiceProce
         yield running
 
 
-def audited(keys: Path) -> list[dict[str, Any]]:
-    lines = (keys.parent / "audit" / "audit.jsonl").read_text().splitlines()
+def audited(keys: Path, name: str = "audit") -> list[dict[str, Any]]:
+    lines = (keys.parent / "audit" / f"{name}.jsonl").read_text().splitlines()
     return [json.loads(line) for line in lines]
 
 
@@ -112,7 +112,9 @@ def test_the_audit_log_says_who_did_what_and_holds_no_image_and_no_key(
     answer = client.post("/search", files=triplet(1), data=search, headers=bearer(admin))
     client.delete("/gallery/one", headers=bearer(admin))
     client.get("/gallery/one")
-    enrolled, searched, deleted, refused = audited(keys)[before:]
+    begun, enrolled, searched, begun_too, deleted = audited(keys)[before:]
+    assert begun["event"] == begun_too["event"] == "begins"
+    refused = audited(keys, "refused")[-1]
     assert (enrolled["method"], enrolled["route"], enrolled["status"]) == ("POST", "/gallery", 201)
     assert searched["request_id"] == answer.headers["X-Request-ID"]
     assert (searched["key"], searched["name"]) == (admin["id"], "the operator")
@@ -138,7 +140,8 @@ def test_with_keys_a_service_may_listen_beyond_this_machine(
     environment = {"VREID_ACCESS__KEYS": str(keys)}
     options = ("--host", "0.0.0.0")
     with serving(bundle.path, tmp_path / "gallery", *options, environment=environment) as service:
-        assert_problem(service.client.get("/gallery"), 401, "unauthenticated")
+        foreign = service.client.get("/gallery", headers={"Host": "vreid.example"})
+        assert_problem(foreign, 401, "unauthenticated")
     assert service.stop() == 0
 
 

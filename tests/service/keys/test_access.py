@@ -42,7 +42,14 @@ def test_what_no_table_names_needs_admin() -> None:
 
 
 def test_probes_and_the_console_need_no_key() -> None:
-    for path in ("/health/live", "/health/ready", "/", "/console/app.js"):
+    for path in (
+        "/health/live",
+        "/health/ready",
+        "/",
+        "/console/app.js",
+        "/docs",
+        "/docs/swagger-ui.css",
+    ):
         assert is_public("GET", path)
         assert is_public("HEAD", path)
 

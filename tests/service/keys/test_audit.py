@@ -1,6 +1,8 @@
 """The audit log on a real disk."""
 
 import json
+import resource
+import signal
 import stat
 import threading
 from datetime import datetime
@@ -9,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from service.keys.audit import AuditLog
-from service.keys.errors import AuditUnwritable
+from service.keys.audit import AuditLog, bounded
+from service.keys.errors import AuditClosed, AuditUnwritable
 
 
 def lines(directory: Path) -> list[dict[str, Any]]:
@@ -84,3 +86,44 @@ def test_a_log_that_cannot_be_written_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(AuditUnwritable, match="rights"):
         AuditLog(tmp_path / "taken")
+
+
+def test_a_line_that_does_not_fit_is_refused_and_leaves_no_half(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path)
+    log.write({"number": 1})
+    size = (tmp_path / "audit.jsonl").stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, limits[1]))
+    try:
+        with pytest.raises(AuditUnwritable, match="space"):
+            log.write({"number": 2})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    log.write({"number": 3})
+    log.close()
+    assert [entry["number"] for entry in lines(tmp_path)] == [1, 3]
+
+
+def test_two_processes_logs_lose_no_line_to_each_others_rotation(tmp_path: Path) -> None:
+    logs = [AuditLog(tmp_path, file_bytes=200) for _ in range(2)]
+    for number in range(60):
+        logs[number % 2].write({"number": number})
+    for log in logs:
+        log.close()
+    assert sorted(entry["number"] for entry in lines(tmp_path)) == list(range(60))
+    assert all(path.stat().st_size < 300 for path in tmp_path.glob("audit-*.jsonl"))
+
+
+def test_after_its_end_it_refuses_lines(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path)
+    log.close()
+    log.close()
+    with pytest.raises(AuditClosed):
+        log.write({})
+
+
+def test_a_long_text_is_cut_and_says_so() -> None:
+    assert bounded("a" * 1024) == "a" * 1024
+    assert bounded("a" * 40000) == "a" * 1024 + "... (40000 characters)"

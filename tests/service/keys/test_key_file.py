@@ -1,8 +1,11 @@
 """The file of keys on a real disk."""
 
+import json
 import multiprocessing
+import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,3 +86,35 @@ def test_processes_that_add_at_once_lose_nothing(tmp_path: Path) -> None:
         assert process.exitcode == 0
     assert len(read_keys(path)) == 24
     assert [each.name for each in tmp_path.iterdir() if each.name.endswith(".json")] == [path.name]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_change_by_root_leaves_the_file_to_its_owner(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    key, _ = make_key("gate", "search")
+    add_key(path, key)
+    os.chown(path, 12345, 12346)
+    remove_key(path, key.id)
+    found = path.stat()
+    assert (found.st_uid, found.st_gid) == (12345, 12346)
+    assert stat.S_IMODE(found.st_mode) == 0o600
+
+
+@pytest.mark.parametrize("fault", [{"rate": 0}, {"rate": -1}, {"expires_at": "2030-01-01T00:00"}])
+def test_rates_and_times_that_mean_nothing_are_refused(
+    tmp_path: Path, fault: dict[str, Any]
+) -> None:
+    path = tmp_path / "keys.json"
+    add_key(path, make_key("gate", "search")[0])
+    document = json.loads(path.read_text())
+    document["keys"][0].update(fault)
+    path.write_text(json.dumps(document))
+    with pytest.raises(KeyFileUnusable, match="1 mistakes"):
+        read_keys(path)
+
+
+def test_two_keys_never_share_an_id(tmp_path: Path) -> None:
+    key, _ = make_key("gate", "search")
+    add_key(tmp_path / "keys.json", key)
+    with pytest.raises(KeyFileUnusable, match="already"):
+        add_key(tmp_path / "keys.json", key)

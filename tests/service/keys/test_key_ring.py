@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.keys.errors import KeyFileUnusable, Unauthenticated
+from service.keys.errors import KeyFileUnusable, KeysUnreadable, Unauthenticated
 from service.keys.key import make_key
 from service.keys.key_file import add_key, remove_key
 from service.keys.key_ring import KeyRing
@@ -68,3 +68,19 @@ def test_a_file_that_others_may_read_stops_the_start(path: Path) -> None:
     path.chmod(0o644)
     with pytest.raises(KeyFileUnusable):
         KeyRing(path)
+
+
+def test_a_file_that_stays_unreadable_ends_every_key_until_it_is_mended(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    key, token = make_key("gate", "search")
+    add_key(path, key)
+    good = path.read_text()
+    ring = KeyRing(path, look_interval=0, grace=0)
+    path.write_text("{")
+    for _ in range(3):
+        with pytest.raises(KeysUnreadable):
+            ring.authenticate(f"Bearer {token}")
+    assert len(caplog.records) == 1
+    path.write_text(good)
+    assert ring.authenticate(f"Bearer {token}") == key
