@@ -22,6 +22,7 @@ MORE = {
     "openvino_runtime.py": {"openvino"},
     "client.py": {"httpx"},
     "connection.py": {"httpx"},
+    "timed_stream.py": {"httpcore", "httpx"},
     "wire.py": {"httpx"},
     "command_compare.py": {"click"},
     "command_embed.py": {"click"},

@@ -9,12 +9,13 @@ from typing import Self, TypeVar
 
 import httpx
 
-from vreid.client import calls, enrolment, waiting
+from vreid.client import calls, enrolment, record_calls, waiting
 from vreid.client.answers import Answer
 from vreid.client.connection import Connected, Transport
 from vreid.client.flows import Flow, attempts
 from vreid.client.methods import awaited, awaited_pages, blocking, blocking_pages
 from vreid.client.retrying import Failure, Pause, Send
+from vreid.client.timed_stream import TimeLimit, limit_streams
 from vreid.client.wire import answer_of, built, failure_of, late
 
 T = TypeVar("T")
@@ -24,7 +25,8 @@ class Client(Connected[httpx.Client]):
     """The service's calls, blocking. Threads may share one.
 
     Used as ``with Client() as client:``, or closed by `close`. What each call takes and gives
-    stands in `vreid.client.calls`; every result is a frozen dataclass.
+    stands in `vreid.client.calls` and
+    `vreid.client.record_calls`; every result is a frozen dataclass.
     """
 
     embed = blocking(calls.embed)
@@ -33,13 +35,13 @@ class Client(Connected[httpx.Client]):
     compare = blocking(calls.compare)
     enrol = blocking(enrolment.enrol)
     enrol_many = blocking(enrolment.enrol_many)
-    get = blocking(calls.get)
-    correct = blocking(calls.correct)
-    delete = blocking(calls.delete)
-    delete_matching = blocking(calls.delete_matching)
-    page = blocking(calls.page)
-    records = blocking_pages(calls.records)
-    thumbnail = blocking(calls.thumbnail)
+    get = blocking(record_calls.get)
+    correct = blocking(record_calls.correct)
+    delete = blocking(record_calls.delete)
+    delete_matching = blocking(record_calls.delete_matching)
+    page = blocking(record_calls.page)
+    records = blocking_pages(record_calls.records)
+    thumbnail = blocking(record_calls.thumbnail)
     ingest = blocking(calls.ingest)
     ingest_progress = blocking(calls.ingest_progress)
     wait_for_ingest = blocking(waiting.wait_for_ingest)
@@ -50,12 +52,15 @@ class Client(Connected[httpx.Client]):
     metrics = blocking(calls.metrics)
 
     def _open(self, transport: Transport) -> httpx.Client:
-        return httpx.Client(
+        http = httpx.Client(
             headers=transport.headers,
             limits=transport.limits,
             verify=transport.verify,
             trust_env=transport.trust_env,
         )
+        self._time = TimeLimit()
+        limit_streams(http, self._time)
+        return http
 
     def __enter__(self) -> Self:
         return self
@@ -93,15 +98,16 @@ class Client(Connected[httpx.Client]):
     def _send(self, step: Send) -> Answer | Failure:
         end = time.monotonic() + step.seconds
         try:
-            response = self._http.send(built(self._http, self.url, step), stream=True)
-            try:
-                body = bytearray()
-                for chunk in response.iter_bytes():
-                    body += chunk
-                    if time.monotonic() > end:
-                        return late(step)
-            finally:
-                response.close()
+            with self._time.until(step.ends):
+                response = self._http.send(built(self._http, self.url, step), stream=True)
+                try:
+                    body = bytearray()
+                    for chunk in response.iter_bytes():
+                        body += chunk
+                        if time.monotonic() > end:
+                            return late(step)
+                finally:
+                    response.close()
         except httpx.RequestError as error:
             return failure_of(error, step)
         return answer_of(response, body)
@@ -120,13 +126,13 @@ class AsyncClient(Connected[httpx.AsyncClient]):
     compare = awaited(calls.compare)
     enrol = awaited(enrolment.enrol)
     enrol_many = awaited(enrolment.enrol_many)
-    get = awaited(calls.get)
-    correct = awaited(calls.correct)
-    delete = awaited(calls.delete)
-    delete_matching = awaited(calls.delete_matching)
-    page = awaited(calls.page)
-    records = awaited_pages(calls.records)
-    thumbnail = awaited(calls.thumbnail)
+    get = awaited(record_calls.get)
+    correct = awaited(record_calls.correct)
+    delete = awaited(record_calls.delete)
+    delete_matching = awaited(record_calls.delete_matching)
+    page = awaited(record_calls.page)
+    records = awaited_pages(record_calls.records)
+    thumbnail = awaited(record_calls.thumbnail)
     ingest = awaited(calls.ingest)
     ingest_progress = awaited(calls.ingest_progress)
     wait_for_ingest = awaited(waiting.wait_for_ingest)
@@ -178,6 +184,14 @@ class AsyncClient(Connected[httpx.AsyncClient]):
             steps.close()
 
     async def _send(self, step: Send) -> Answer | Failure:
+        left = None if step.ends is None else step.ends - time.monotonic()
+        try:
+            async with asyncio.timeout(left):
+                return await self._exchange(step)
+        except TimeoutError:
+            return late(step)
+
+    async def _exchange(self, step: Send) -> Answer | Failure:
         end = time.monotonic() + step.seconds
         try:
             response = await self._http.send(built(self._http, self.url, step), stream=True)

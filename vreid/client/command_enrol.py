@@ -56,13 +56,15 @@ def enrol(
     """  # noqa: D301 - \b is click's mark for lines to keep
     begun = time.monotonic()
     unusable: list[EnrolOutcome] = []
-    names: list[str] = []
+    # Of the sightings that are not settled yet.
+    names: dict[int, str] = {}
     with open_client(url, deadline) as client, tqdm(unit=" samples", disable=None) as bar:
 
         def settled(outcome: EnrolOutcome) -> None:
             bar.update()
+            name = names.pop(outcome.number)
             if outcome.status == "failed":
-                bar.write(f"{names[outcome.number]}: {outcome.error}", file=sys.stderr)
+                bar.write(f"{name}: {outcome.error}", file=sys.stderr)
 
         sightings = _sightings(read_source(source), camera, scene, names, unusable)
         try:
@@ -79,10 +81,11 @@ def _sightings(
     items: Iterator[SourceItem],
     camera: str | None,
     scene: str | None,
-    names: list[str],
+    names: dict[int, str],
     unusable: list[EnrolOutcome],
 ) -> Iterator[Sighting]:
     """The sightings of a source; what cannot be read is told at once and counted."""
+    number = 0
     for item in items:
         try:
             if item.sample is None:
@@ -97,7 +100,8 @@ def _sightings(
             click.echo(f"{item.name}: {error}", err=True)
             unusable.append(EnrolOutcome(len(unusable), "failed", item.id, error=error))
             continue
-        names.append(item.name)
+        names[number] = item.name
+        number += 1
         yield sighting
 
 

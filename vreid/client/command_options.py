@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +20,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 NAMING = (
     f"NAME_rgb, NAME_nir, NAME_tir are one sample; a name without such an ending is RGB. "
-    f"The service's address is --url or {URL_VARIABLE}, its API key {API_KEY_VARIABLE}."
+    f"The service's address is --url or {URL_VARIABLE}; {API_KEY_VARIABLE} is the API key that "
+    f"goes to {URL_VARIABLE}."
 )
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -65,7 +67,14 @@ def image_options(prefix: str = "") -> Callable[[Command], Command]:
 
 def open_client(url: str | None, deadline: float | None) -> Client:
     """A client of the service that the options name."""
-    return Client(url, deadline=deadline)
+    client = Client(url, deadline=deadline)
+    if os.environ.get(API_KEY_VARIABLE) and not client.has_key:
+        click.echo(
+            f"{API_KEY_VARIABLE} is not sent to {client.url}: it goes to {URL_VARIABLE} alone; set "
+            "that to the address it is for",
+            err=True,
+        )
+    return client
 
 
 def images_of(files: Mapping[str, Path | None], palette: str | None = None) -> list[Images]:

@@ -57,7 +57,9 @@ class Connected(Generic[Http]):
 
         Args:
             url: of the service; default: VREID_URL, else port 8000 of this machine.
-            api_key: sent as ``Authorization: Bearer``; default: VREID_API_KEY, else none.
+            api_key: sent as ``Authorization: Bearer``; default: VREID_API_KEY where the address is
+                that of VREID_URL (or, without it, this machine's), else none: a key of the
+                environment goes to no other address.
             timeout: seconds that one attempt waits for the service to go on.
             deadline: seconds in which a request has to be answered, with all its attempts.
             retry: how often and for how long requests are sent again.
@@ -69,8 +71,12 @@ class Connected(Generic[Http]):
         Raises:
             ConfigurationError: the address is none, or a number is out of range.
         """
-        self.url = _address(url or environment.get(URL_VARIABLE) or DEFAULT_URL)
-        key = api_key or environment.get(API_KEY_VARIABLE)
+        own = environment.get(URL_VARIABLE) or DEFAULT_URL
+        self.url = _address(url or own)
+        key = api_key or (
+            environment.get(API_KEY_VARIABLE) if self.url == own.rstrip("/") else None
+        )
+        self.has_key = key is not None
         self._options = Options(timeout, deadline, retry or Retry())
         limits = httpx.Limits(
             max_connections=connections,
@@ -95,12 +101,15 @@ class Connected(Generic[Http]):
 
         ``client.with_options(deadline=0.5).search(...)`` has half a second; what is not given
         stays.
+
+        Raises:
+            ConfigurationError: a time is not above 0.
         """
         other = copy.copy(self)
         other._options = Options(
-            timeout or self._options.timeout,
-            deadline or self._options.deadline,
-            retry or self._options.retry,
+            self._options.timeout if timeout is None else timeout,
+            self._options.deadline if deadline is None else deadline,
+            self._options.retry if retry is None else retry,
         )
         return other
 
@@ -127,6 +136,14 @@ def _address(url: str) -> str:
         raise ConfigurationError(f"{url!r} is no address ({error}); {_EXAMPLE}") from None
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise ConfigurationError(f"{url!r} is no address of a service; {_EXAMPLE}")
+    if parsed.userinfo:
+        # It is not shown: a password may stand in it.
+        raise ConfigurationError(
+            f"the address of the service names a user; a key goes into {API_KEY_VARIABLE}, and the "
+            f"address without it: {_EXAMPLE}"
+        )
+    if "?" in url or "#" in url:
+        raise ConfigurationError(f"{url!r} has more than an address; {_EXAMPLE}")
     return url.rstrip("/")
 
 

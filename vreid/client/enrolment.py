@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from vreid.client.answers import checked, read_answer
-from vreid.client.calls import get, info
+from vreid.client.calls import info
 from vreid.client.errors import (
     ClientError,
     Conflict,
     FieldError,
+    NotThere,
     RecordExists,
     RequestRefused,
     ServiceProblem,
@@ -19,6 +22,7 @@ from vreid.client.errors import (
 from vreid.client.facts import LimitFacts
 from vreid.client.flows import Flow, ask_for
 from vreid.client.inputs import Sighting
+from vreid.client.record_calls import get
 from vreid.client.records import (
     EnrolledRecord,
     EnrolledRecords,
@@ -29,6 +33,7 @@ from vreid.client.records import (
 from vreid.client.requests import Request, document_of, encoded, enrolled
 from vreid.client.retrying import Exchanged
 from vreid.errors import VreidError
+from vreid.modality import MODALITIES
 
 BATCH = 16
 """Sightings sent together: enough that the service's processors are busy and the network does not
@@ -58,8 +63,7 @@ class EnrolmentInterrupted(ClientError):
     def __init__(self, cause: ClientError, report: EnrolReport) -> None:
         self.report = report
         super().__init__(
-            f"{len(report.outcomes)} sightings were settled ({report.stored} stored now); then: "
-            f"{cause}"
+            f"{report.settled} sightings were settled ({report.stored} stored now); then: {cause}"
         )
 
 
@@ -84,7 +88,7 @@ def enrol(sighting: Sighting) -> Flow[EnrolledRecord]:
         if not exchanged.follows_lost or sighting.id is None:
             raise
         record = yield from get(sighting.id)
-        if not _is_of(record, sighting):
+        if not _is_of(record, sighting, sighting.encoded()):
             raise
         return _as_enrolled(record)
     return read_answer(EnrolledRecord, answer, "the answer to POST /gallery")
@@ -97,7 +101,8 @@ def enrol_many(
 
     They are taken from the iterable as they are needed, so it may be longer than memory. One that
     cannot be used does not stop the others. Give them ids of their own: then an interrupted run
-    is resumed by running it again.
+    is resumed by running it again. Of an id that is taken the record is read: where it tells what
+    the sighting does, the sighting is present, else it has failed.
 
     Args:
         sightings: to store.
@@ -108,10 +113,10 @@ def enrol_many(
         EnrolmentInterrupted: the service could not be reached, or failed; it says what was settled.
     """
     limits = (yield from info()).limits
-    outcomes: list[EnrolOutcome] = []
+    tally = _Tally()
 
     def settle(outcome: EnrolOutcome) -> None:
-        outcomes.append(outcome)
+        tally.add(outcome)
         if progress is not None:
             progress(outcome)
 
@@ -119,8 +124,25 @@ def enrol_many(
         for group in _batches(_prepared(sightings, settle), min(batch, limits.samples), limits):
             yield from _store(group, settle)
     except ClientError as error:
-        raise EnrolmentInterrupted(error, _report(outcomes)) from error
-    return _report(outcomes)
+        raise EnrolmentInterrupted(error, tally.report()) from error
+    return tally.report()
+
+
+class _Tally:
+    """Counts of outcomes, and those that failed: of millions that are stored nothing is kept."""
+
+    def __init__(self) -> None:
+        self._counts = Counter[str]()
+        self._failed: list[EnrolOutcome] = []
+
+    def add(self, outcome: EnrolOutcome) -> None:
+        self._counts[outcome.status] += 1
+        if outcome.status == "failed":
+            self._failed.append(outcome)
+
+    def report(self) -> EnrolReport:
+        failed = sorted(self._failed, key=lambda outcome: outcome.number)
+        return EnrolReport(self._counts["stored"], self._counts["present"], tuple(failed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +150,13 @@ class _Prepared:
     """A sighting as it travels in a JSON document."""
 
     number: int
-    id: str | None
+    sighting: Sighting
+    modalities: frozenset[str]
     text: bytes
+
+    @property
+    def id(self) -> str | None:
+        return self.sighting.id
 
 
 def _prepared(
@@ -137,12 +164,14 @@ def _prepared(
 ) -> Iterator[_Prepared]:
     for number, sighting in enumerate(sightings):
         try:
-            text = encoded(document_of(sighting))
+            document = document_of(sighting)
+            text = encoded(document)
         except (VreidError, ValueError, TypeError) as error:
             known = error if isinstance(error, VreidError) else ClientError(str(error))
             settle(EnrolOutcome(number, "failed", sighting.id, error=known))
             continue
-        yield _Prepared(number, sighting.id, text)
+        modalities = frozenset(each.value for each in MODALITIES if each.value in document)
+        yield _Prepared(number, sighting, modalities, text)
 
 
 def _batches(
@@ -170,7 +199,7 @@ def _store(group: list[_Prepared], settle: Callable[[EnrolOutcome], None]) -> Fl
         try:
             stored = yield from ask_for(EnrolledRecords, _request_of(part))
         except (RequestRefused, Conflict) as error:
-            waiting += _without_refused(part, error, settle)
+            waiting += yield from _without_refused(part, error, settle)
         else:
             for each, record in zip(part, stored.records, strict=True):
                 settle(EnrolOutcome(each.number, "stored", record.id, record))
@@ -188,7 +217,7 @@ def _request_of(part: Sequence[_Prepared]) -> Request:
 
 def _without_refused(
     part: list[_Prepared], error: ServiceProblem, settle: Callable[[EnrolOutcome], None]
-) -> list[list[_Prepared]]:
+) -> Flow[list[list[_Prepared]]]:
     """Settle the sightings that a refusal names; return what is to be sent again, last part first.
 
     A refusal that names none, as of a body that is too large, halves the batch.
@@ -199,16 +228,22 @@ def _without_refused(
         return [part[middle:], part[:middle]]
     for position in sorted(refused or {0}):
         each = part[position]
-        settle(
-            EnrolOutcome(
-                each.number,
-                "present" if isinstance(error, RecordExists) else "failed",
-                each.id,
-                error=_of_one(error, position),
-            )
-        )
+        is_present = isinstance(error, RecordExists) and (yield from _is_stored(each))
+        status: Literal["present", "failed"] = "present" if is_present else "failed"
+        settle(EnrolOutcome(each.number, status, each.id, error=_of_one(error, position)))
     left = [each for position, each in enumerate(part) if position not in refused]
     return [left] if refused and left else []
+
+
+def _is_stored(prepared: _Prepared) -> Flow[bool]:
+    """Whether the record that has the id is that of the sighting."""
+    if prepared.id is None:
+        return False
+    try:
+        record = yield from get(prepared.id)
+    except NotThere:
+        return False
+    return _is_of(record, prepared.sighting, prepared.modalities)
 
 
 def _named(error: ServiceProblem, count: int) -> set[int]:
@@ -231,19 +266,15 @@ def _of_one(error: ServiceProblem, position: int) -> ServiceProblem:
     return type(error)(replace(error.problem, detail=detail, errors=own))
 
 
-def _report(outcomes: Sequence[EnrolOutcome]) -> EnrolReport:
-    return EnrolReport(tuple(sorted(outcomes, key=lambda outcome: outcome.number)))
-
-
-def _is_of(record: StoredRecord, sighting: Sighting) -> bool:
-    """Whether a record tells of its sighting what was to be stored."""
+def _is_of(record: StoredRecord, sighting: Sighting, modalities: Iterable[str]) -> bool:
+    """Whether a record tells of its sighting what was to be stored; pictures are not compared."""
     return (
         record.identity == sighting.identity
         and record.camera == sighting.camera
         and record.scene == sighting.scene
         and record.captured_at == sighting.captured_at
         and dict(record.attributes) == dict(sighting.attributes)
-        and {str(each) for each in record.mask.modalities} == set(sighting.encoded())
+        and {each.value for each in record.mask.modalities} == set(modalities)
     )
 
 

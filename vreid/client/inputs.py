@@ -18,6 +18,9 @@ from vreid.image_source import Tile, read_file, read_source
 from vreid.modality import MODALITIES, Modality
 from vreid.sample import AttributeValue, Sample
 
+Filter = Mapping[str, object]
+"""Which records take part, as `docs/http.md` has it: ``{"camera": "north"}``."""
+
 ImageLike = str | Path | bytes | Tile | NDArray[Any]
 """An image: the path of a file, a file's bytes, a tile of a file, or pixels.
 

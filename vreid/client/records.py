@@ -121,8 +121,8 @@ class EnrolOutcome:
 
     Attributes:
         number: of the sighting among those that were given, counted from 0.
-        status: ``stored`` now; ``present``: the gallery had a record with this id already, as
-            after an interrupted run; ``failed``: `error` says why.
+        status: ``stored`` now; ``present``: the gallery had it already, under its id, with its
+            labels and modalities, as after an interrupted run; ``failed``: `error` says why.
         id: of the record; None where it failed and no id was given.
         record: what was stored; None unless stored now.
         error: why there is no new record; None where it was stored.
@@ -137,24 +137,20 @@ class EnrolOutcome:
 
 @dataclass(frozen=True, slots=True)
 class EnrolReport:
-    """What became of many sightings, in the order in which they were given."""
+    """What became of many sightings.
 
-    outcomes: tuple[EnrolOutcome, ...]
+    Attributes:
+        stored: sightings that were stored now.
+        present: sightings that the gallery had already, under their ids and with their labels.
+        failed: those that are not in the gallery, with the reason, in the order in which they were
+            given. What became of the others `progress` is told.
+    """
+
+    stored: int = 0
+    present: int = 0
+    failed: tuple[EnrolOutcome, ...] = ()
 
     @property
-    def stored(self) -> int:
-        """Sightings that were stored now."""
-        return self._count("stored")
-
-    @property
-    def present(self) -> int:
-        """Sightings whose ids the gallery had already."""
-        return self._count("present")
-
-    @property
-    def failed(self) -> tuple[EnrolOutcome, ...]:
-        """The sightings that are not in the gallery, with the reason."""
-        return tuple(each for each in self.outcomes if each.status == "failed")
-
-    def _count(self, status: str) -> int:
-        return sum(each.status == status for each in self.outcomes)
+    def settled(self) -> int:
+        """Sightings of which it is known what became of them."""
+        return self.stored + self.present + len(self.failed)

@@ -3,7 +3,8 @@
 Nothing is sent here. `exchange` yields what to do (`Send`, `Pause`) and is told what came of it.
 
     outcome                                   sent again
-    429 or 503 of the service                 with Retry-After, then; it did not carry it out
+    429 or 503 of the service                 with Retry-After, then: where the problem is one of
+                                              NOTHING_DONE always, else what may be repeated
     429, 502, 503, 504 of something between   what may be repeated
     no connection                             always: nothing was sent
     connection lost on the way                what may be repeated
@@ -25,6 +26,22 @@ from vreid.errors import ConfigurationError
 DEADLINE = "X-Deadline-Ms"
 LONGEST_DEADLINE = 3_600_000
 """Milliseconds; the service refuses more."""
+
+NOTHING_DONE = frozenset(
+    [
+        "gallery-locked",
+        "ingest-full",
+        "not-ready",
+        "overloaded",
+        "shutting-down",
+        "too-many-requests",
+    ]
+)
+"""Problems by which the service says that it did not carry a request out. Others with Retry-After
+do not: a Milvus server that stops to answer may have stored the record already."""
+
+_OF_THE_CLOCK = 0.005
+"""Seconds by which a system's timers may end before the clock says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +76,9 @@ class Options:
 
     Attributes:
         timeout: seconds that one attempt waits for the service to go on.
-        deadline: seconds in which a request has to be answered, with all its attempts. It is sent
-            to the service, which refuses at once what it cannot answer in time. None for no limit.
+        deadline: seconds in which a request has to be answered, with all its attempts and pauses.
+            It is sent to the service, which refuses at once what it cannot answer in time. None for
+            no limit.
         retry: how often and for how long requests are sent again.
 
     Raises:
@@ -85,11 +103,13 @@ class Send:
         request: what to send.
         headers: of the request and of this attempt.
         seconds: to wait for each step of it.
+        ends: when the whole of it is to be over, on the clock of `exchange`; None for no such time.
     """
 
     request: Request
     headers: dict[str, str]
     seconds: float
+    ends: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +127,12 @@ class Failure:
         kind: ``unsent``: no connection came about; ``lost``: something of it was sent; ``late``:
             sent, and its time is over.
         reason: what happened, in words.
+        advice: what to do where nothing was sent.
     """
 
     kind: Literal["unsent", "lost", "late"]
     reason: str
+    advice: str = "check the address and that the service runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,33 +171,39 @@ def exchange(
     attempt = 0
     while True:
         attempt += 1
-        left = _time_left(options.deadline, begun, clock())
-        sent = _attempt(request, options, left)
-        outcome: Answer | Failure = yield sent
-        if isinstance(outcome, Failure):
-            follows_lost |= outcome.kind != "unsent"
+        outcome: Answer | Failure = yield _attempt(request, options, begun, clock())
         delay = _delay_before_next(request, outcome, attempt, options.retry, chance())
         spent = clock() - begun
         if delay is None or not _fits(spent + delay, attempt, options):
             break
+        follows_lost |= _may_be_done(outcome)
         yield Pause(delay)
     if isinstance(outcome, Failure):
-        is_over = outcome.kind == "late" and left is not None and sent.seconds >= left
+        # The clock decides, whatever the last attempt was doing when its time was over.
+        is_over = options.deadline is not None and spent >= options.deadline - _OF_THE_CLOCK
         raise _error_of(outcome, request, options.deadline if is_over else None)
     return Exchanged(outcome, follows_lost)
 
 
-def _time_left(deadline: float | None, begun: float, now: float) -> float | None:
-    return None if deadline is None else max(0.001, begun + deadline - now)
+def _may_be_done(outcome: Answer | Failure) -> bool:
+    """Whether a request that ended so may have been carried out."""
+    if isinstance(outcome, Failure):
+        return outcome.kind != "unsent"
+    problem = problem_of(outcome)
+    return problem is None or not problem.is_own or problem.slug not in NOTHING_DONE
 
 
-def _attempt(request: Request, options: Options, left: float | None) -> Send:
+def _attempt(request: Request, options: Options, begun: float, now: float) -> Send:
+    deadline = options.deadline
+    left = None if deadline is None else max(0.001, begun + deadline - now)
     headers = dict(request.headers)
     told = request.seconds if left is None else left
     if told is not None:
         headers[DEADLINE] = str(min(LONGEST_DEADLINE, max(1, round(told * 1000))))
     patience = max(options.timeout, request.seconds or 0)
-    return Send(request, headers, patience if left is None else min(patience, left))
+    if left is None:
+        return Send(request, headers, patience)
+    return Send(request, headers, min(patience, left), now + left)
 
 
 def _fits(seconds: float, attempt: int, options: Options) -> bool:
@@ -200,6 +228,8 @@ def _delay_before_next(
     if problem.is_own:
         if problem.retry_after is None or problem.status not in (429, 503):
             return None
+        if problem.slug not in NOTHING_DONE and not request.repeatable:
+            return None
     elif not request.repeatable:
         return None
     if problem.retry_after is None:
@@ -217,9 +247,7 @@ def _error_of(failure: Failure, request: Request, deadline: float | None) -> Cli
             "or send less at once"
         )
     if failure.kind == "unsent":
-        return ServiceUnreachable(
-            f"{what} was not sent: {failure.reason}; check the address and that the service runs"
-        )
+        return ServiceUnreachable(f"{what} was not sent: {failure.reason}; {failure.advice}")
     advice = (
         "check that the service runs, and send it again"
         if request.repeatable

@@ -55,7 +55,11 @@ def answer_of(response: httpx.Response, body: bytearray) -> Answer:
 def failure_of(error: httpx.RequestError, step: Send) -> Failure:
     """What an error of httpx means: whether anything was sent, and what happened."""
     if isinstance(error, httpx.PoolTimeout):
-        return Failure("unsent", f"no connection was free within {step.seconds:.3g} s")
+        return Failure(
+            "unsent",
+            f"all of the client's own connections were in use for {step.seconds:.3g} s",
+            "give the client more `connections`, or make fewer calls at the same moment",
+        )
     if isinstance(error, httpx.ConnectTimeout):
         return Failure("unsent", f"no connection within {_connect_seconds(step):.3g} s")
     if isinstance(error, httpx.ConnectError | httpx.UnsupportedProtocol | httpx.ProxyError):

@@ -108,6 +108,17 @@ def drip(between: Between, handler: "_Handler", request: Received) -> None:
             return
 
 
+def drip_headers(between: Between, handler: "_Handler", request: Received) -> None:
+    """Begin an answer and send a byte of a header now and then, until the test is over."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+    while not between.released.wait(0.02):
+        try:
+            handler.wfile.write(b"x")
+            handler.wfile.flush()
+        except OSError:
+            return
+
+
 def answer(status: int, body: bytes = b"", **headers: str) -> Behaviour:
     """Answer so; underscores in names of headers stand for hyphens."""
     given = {name.replace("_", "-"): value for name, value in headers.items()}

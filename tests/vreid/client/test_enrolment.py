@@ -18,6 +18,7 @@ from tests.vreid.client.seen import sighted
 from vreid.client import (
     EnrolmentInterrupted,
     EnrolOutcome,
+    EnrolReport,
     ImageRefused,
     RecordExists,
     RequestRefused,
@@ -96,8 +97,9 @@ def test_one_that_is_too_large_alone_fails_alone(small: Between, kind: Kind, cam
     ]
     with asking(kind, small.url) as asked:
         report = asked.ask(lambda client: client.enrol_many(sightings))
-    assert [each.status for each in report.outcomes] == ["stored", "failed", "stored"]
-    assert isinstance(report.outcomes[1].error, TooLarge)
+    assert report.stored == 2
+    assert [each.number for each in report.failed] == [1]
+    assert isinstance(report.failed[0].error, TooLarge)
 
 
 def test_what_cannot_be_used_stops_nothing_else_and_is_told_why(asked: Asking, camera: str) -> None:
@@ -113,7 +115,8 @@ def test_what_cannot_be_used_stops_nothing_else_and_is_told_why(asked: Asking, c
     ]
     told: list[EnrolOutcome] = []
     report = asked.ask(lambda client: client.enrol_many(sightings, progress=told.append))
-    assert [each.status for each in report.outcomes] == [
+    told.sort(key=lambda outcome: outcome.number)
+    assert [each.status for each in told] == [
         "stored",
         "failed",
         "failed",
@@ -122,15 +125,14 @@ def test_what_cannot_be_used_stops_nothing_else_and_is_told_why(asked: Asking, c
         "failed",
         "stored",
     ]
-    errors = [each.error for each in report.outcomes]
+    errors = [each.error for each in told]
     assert isinstance(errors[1], ImageRefused)
     assert [each.field for each in errors[1].errors] == ["rgb"]
     assert "samples[" not in str(errors[1])
     assert isinstance(errors[2], UnreadableImage)
     assert isinstance(errors[3], RecordExists)
     assert isinstance(errors[4], RequestRefused)
-    assert sorted(each.number for each in told) == list(range(7))
-    assert [each.number for each in report.outcomes] == list(range(7))
+    assert [each.number for each in told] == list(range(7))
     assert [each.number for each in report.failed] == [1, 2, 4, 5]
     assert (report.stored, report.present) == (2, 1)
 
@@ -157,7 +159,7 @@ def test_an_interruption_says_what_was_settled(
     between.next(forward, forward, problem(507, "gallery-unwritable"))
     with pytest.raises(EnrolmentInterrupted, match=r"2 stored now.*do something else") as caught:
         asked_between.ask(lambda client: client.enrol_many(sightings_of(camera, 6), batch=2))
-    assert [each.id for each in caught.value.report.outcomes] == [f"{camera}-0", f"{camera}-1"]
+    assert (caught.value.report.stored, caught.value.report.settled) == (2, 2)
     report = asked_between.ask(lambda client: client.enrol_many(sightings_of(camera, 6)))
     assert (report.present, report.stored) == (2, 4)
 
@@ -179,4 +181,15 @@ def test_sightings_are_taken_as_they_are_needed(
 
 
 def test_nothing_is_nothing(asked: Asking) -> None:
-    assert asked.ask(lambda client: client.enrol_many([])).outcomes == ()
+    assert asked.ask(lambda client: client.enrol_many([])) == EnrolReport()
+
+
+def test_an_id_that_another_sighting_has_taken_is_a_failure(asked: Asking, camera: str) -> None:
+    first = Sighting(id=f"{camera}-0", camera=camera, identity="first")
+    other = Sighting(id=f"{camera}-0", camera=camera, identity="other")
+    asked.ask(lambda client: client.enrol(sighted(0, told=first)))
+    sightings = [sighted(0, told=other), sighted(1, told=Sighting(id=f"{camera}-1", camera=camera))]
+    report = asked.ask(lambda client: client.enrol_many(sightings))
+    assert (report.stored, report.present) == (1, 0)
+    assert [each.id for each in report.failed] == [f"{camera}-0"]
+    assert isinstance(report.failed[0].error, RecordExists)

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.vreid.client.seen import seen, sighted
-from vreid.client import AsyncClient, Client, calls, enrolment
+from vreid.client import AsyncClient, Client, calls, enrolment, record_calls
 from vreid.client.flows import Flow
 from vreid.client.requests import Request
 
@@ -18,12 +18,12 @@ FIRST_REQUESTS: list[Callable[[], Flow[Any]]] = [
     lambda: calls.search(seen(0)),
     lambda: calls.compare(seen(0), seen(1)),
     lambda: enrolment.enrol(sighted(0)),
-    lambda: calls.page(),
-    lambda: calls.delete_matching({"camera": "north"}),
-    lambda: calls.get("x"),
-    lambda: calls.correct("x", {}),
-    lambda: calls.delete("x"),
-    lambda: calls.thumbnail("x", "rgb"),
+    lambda: record_calls.page(),
+    lambda: record_calls.delete_matching({"camera": "north"}),
+    lambda: record_calls.get("x"),
+    lambda: record_calls.correct("x", {}),
+    lambda: record_calls.delete("x"),
+    lambda: record_calls.thumbnail("x", "rgb"),
     lambda: calls.ingest(sighted(0)),
     lambda: calls.ingest_progress("x"),
     lambda: calls.info(),

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from vreid.client.answers import Answer, retry_after
 from vreid.client.errors import AnswerLost, ClientError, DeadlineExceeded, ServiceUnreachable
 from vreid.client.requests import Request
-from vreid.client.retrying import Exchanged, Failure, Options, Pause, Retry, Send, exchange
+from vreid.client.retrying import (
+    NOTHING_DONE,
+    Exchanged,
+    Failure,
+    Options,
+    Pause,
+    Retry,
+    Send,
+    exchange,
+)
 from vreid.errors import ConfigurationError
 
 ONCE = Request("POST", "/gallery", repeatable=False)
@@ -21,10 +30,10 @@ LOST = Failure("lost", "it broke off")
 UNSENT = Failure("unsent", "nobody listens")
 
 
-def own(status: int, seconds: str | None = None) -> Answer:
+def own(status: int, seconds: str | None = None, slug: str = "not-ready") -> Answer:
     headers = {"content-type": "application/problem+json"}
     headers |= {} if seconds is None else {"retry-after": seconds}
-    return Answer(status, headers, json.dumps({"type": "urn:vreid:problem:x"}).encode())
+    return Answer(status, headers, json.dumps({"type": f"urn:vreid:problem:{slug}"}).encode())
 
 
 def proxy(status: int) -> Answer:
@@ -92,6 +101,42 @@ def test_what_no_waiting_changes_is_sent_once(refusal: Answer) -> None:
 def test_what_a_proxy_answers_is_sent_again_only_where_that_is_safe(status: int) -> None:
     assert len(Played(SAFE, [proxy(status), FINE]).sent) == 2
     assert len(Played(ONCE, [proxy(status)]).sent) == 1
+
+
+@pytest.mark.parametrize("slug", sorted(NOTHING_DONE))
+def test_a_refusal_that_did_nothing_is_sent_again_whatever_was_asked(slug: str) -> None:
+    played = Played(ONCE, [own(503, "1", slug), FINE])
+    assert played.result == Exchanged(FINE, follows_lost=False)
+
+
+@pytest.mark.parametrize("slug", ["gallery-unavailable", "gallery-retired", "of-a-newer-service"])
+def test_a_refusal_that_may_have_done_it_is_sent_again_only_where_that_is_safe(slug: str) -> None:
+    refusal = own(503, "1", slug)
+    assert Played(ONCE, [refusal]).result == Exchanged(refusal, follows_lost=False)
+    assert Played(SAFE, [refusal, FINE]).result == Exchanged(FINE, follows_lost=True)
+
+
+def test_every_problem_that_did_nothing_is_one_of_the_service() -> None:
+    from service.problems import KINDS
+
+    retried = {kind.slug for kind in KINDS.values() if kind.retry_after is not None}
+    assert retried >= NOTHING_DONE - {"shutting-down"}
+    assert "gallery-unavailable" in retried - NOTHING_DONE
+
+
+@pytest.mark.parametrize("failure", [UNSENT, LOST, Failure("late", "nothing came")])
+def test_the_clock_says_whether_the_deadline_is_over(failure: Failure) -> None:
+    options = Options(deadline=2, retry=Retry(attempts=1))
+    with pytest.raises(DeadlineExceeded, match="2 s"):
+        Played(SAFE, [failure], options, takes=2)
+    with pytest.raises((ServiceUnreachable, AnswerLost)):
+        Played(SAFE, [failure], options, takes=1)
+
+
+def test_an_attempt_is_told_when_the_whole_has_to_be_over() -> None:
+    played = Played(SAFE, [own(429, "1"), FINE], Options(deadline=3), takes=0.5)
+    assert [each.ends for each in played.sent] == [3, 3]
+    assert Played(SAFE, [FINE]).sent[0].ends is None
 
 
 def test_what_was_not_sent_may_always_be_sent_again() -> None:

@@ -15,6 +15,7 @@ from tests.vreid.client.between import (
     Between,
     answer,
     drip,
+    drip_headers,
     hang_up,
     keep_waiting,
     lose_answer,
@@ -167,7 +168,7 @@ def test_waiting_for_a_service_ends(kind: Kind) -> None:
         asked.ask(lambda client: client.wait_until_ready(0.2))
 
 
-@pytest.mark.parametrize("trouble", [keep_waiting, drip])
+@pytest.mark.parametrize("trouble", [keep_waiting, drip, drip_headers])
 def test_a_deadline_ends_a_call_and_is_told_to_the_service(
     asked_between: Asking, between: Between, trouble: Callable[..., None]
 ) -> None:
@@ -188,8 +189,58 @@ def test_address_and_key_come_from_arguments_or_the_environment(
     client = client_kind(environment=environment)
     assert client.url == "http://site:9000/vreid"
     assert "secret" not in repr(client)
+    assert client.has_key
     assert client_kind("https://other", environment=environment).url == "https://other"
     assert client_kind(environment={}).url == "http://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize("client_kind", [Client, AsyncClient])
+def test_the_environment_s_key_goes_to_the_environment_s_address_alone(
+    client_kind: type[AnyClient],
+) -> None:
+    key = {"VREID_API_KEY": "secret"}
+    site = key | {"VREID_URL": "http://site:9000/"}
+    for url, environment, is_sent in [
+        (None, site, True),
+        ("http://site:9000", site, True),
+        ("http://site:9001", site, False),
+        ("https://other", site, False),
+        ("http://127.0.0.1:8000", site, False),
+        (None, key, True),
+        ("https://other", key, False),
+    ]:
+        assert client_kind(url, environment=environment).has_key is is_sent
+    assert client_kind("https://other", "own", environment=site).has_key
+
+
+@pytest.mark.parametrize("change", [{"timeout": 0.0}, {"deadline": 0.0}])
+def test_other_options_are_checked_too(change: dict[str, float]) -> None:
+    client = Client(environment={})
+    with pytest.raises(ConfigurationError, match="above 0"):
+        client.with_options(timeout=change.get("timeout"), deadline=change.get("deadline"))
+
+
+def test_a_connection_that_is_not_had_by_the_deadline_is_the_deadline(between: Between) -> None:
+    between.next(keep_waiting)
+    with Client(between.url, connections=1, environment={}) as client:
+        asker = threading.Thread(target=client.info)
+        asker.start()
+        wait_until(lambda: bool(between.received), "the request")
+        with pytest.raises(DeadlineExceeded, match="own connections were in use"):
+            client.with_options(deadline=0.3).info()
+        with pytest.raises(ServiceUnreachable, match="more `connections`"):
+            client.with_options(timeout=0.1, retry=Retry(attempts=1)).info()
+        between.released.set()
+        asker.join(timeout=60)
+
+
+def test_an_enrolment_that_may_be_stored_is_not_sent_again(
+    asked_between: Asking, between: Between, camera: str
+) -> None:
+    between.next(problem(503, "gallery-unavailable", Retry_After="0"))
+    with pytest.raises(Busy):
+        asked_between.ask(lambda client: client.enrol(sighted(0, told=Sighting(camera=camera))))
+    assert len(between.received) == 1
 
 
 def test_the_key_goes_with_every_request(between: Between) -> None:
@@ -204,10 +255,18 @@ def test_the_key_goes_with_every_request(between: Between) -> None:
     assert "Authorization" not in between.received[-1].headers
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://site", "http://", "http://[", "site"])
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:8000", "ftp://site", "http://", "http://[", "site", "http://site?a=b"]
+)
 def test_what_is_no_address_is_refused_with_an_example(url: str) -> None:
     with pytest.raises(ConfigurationError, match=r"http://127\.0\.0\.1:8000"):
         Client(url)
+
+
+def test_an_address_with_a_password_is_refused_and_the_password_not_shown() -> None:
+    with pytest.raises(ConfigurationError, match="VREID_API_KEY") as caught:
+        Client("http://user:pass1@site")
+    assert "pass1" not in str(caught.value)
 
 
 def test_a_key_that_no_header_can_carry_is_refused_and_not_shown() -> None:
