@@ -13,7 +13,9 @@ from service.exit_status import resumable
 from service.indexing.job import DEFAULT_BATCH_SIZE, IndexingSummary, index_source
 from service.indexing.sharding import Shard, parse_shard
 from service.indexing.source import remarks
+from service.settings import load_settings
 from vreid.bundle import Bundle
+from vreid.decoding import ImageLimits
 
 
 def _shard(context: click.Context, parameter: click.Parameter, value: str | None) -> Shard | None:
@@ -110,9 +112,12 @@ def index(
     such as bounding_box_test; name another of its folders to index that one.
 
     Samples that the gallery has already are skipped, so an interrupted run is resumed by running it
-    again. The exit status is 0 only when nothing was rejected.
+    again. VREID_LIMITS__IMAGE_BYTES and VREID_LIMITS__IMAGE_PIXELS bound the images, as they do for
+    the service. The exit status is 0 only when nothing was rejected.
     """  # noqa: D301 - \b is click's mark for lines to keep
     with resumable():
+        # Those of the service on this machine; where it listens is no matter here.
+        limits = load_settings({"host": "127.0.0.1"}).limits
         bundle = Bundle.load(bundle_directory)
         for remark in remarks(source):
             click.echo(remark, err=True)
@@ -129,6 +134,7 @@ def index(
             update=update,
             keep_crops=keep_crops,
             shard=shard,
+            limits=ImageLimits(limits.image_bytes, limits.image_pixels),
         )
     _report(summary, as_json)
     if summary.rejected:

@@ -3,7 +3,8 @@
     items --threads--> prepared --lanes--> embedded --batches, one transaction each--> stored
 
 Reading, embedding and storing go on at the same time (`service.indexing.pipeline`); in memory are
-at most a few batches whatever the size of the source, and what `read_source` needs.
+at most a few batches whatever the size of the source, and what `read_source` needs: decoded pixels
+within `service.indexing.decoding_budget`, encoded images that are kept within _KEPT_BYTES.
 A batch is durable when it is
 counted; a job that is ended between two batches loses nothing, and running it again skips what is
 there by content hash. The service may have the same gallery open meanwhile.
@@ -18,7 +19,6 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
@@ -28,6 +28,7 @@ from service.errors import IndexingError
 from service.gallery.address import MilvusAddress
 from service.gallery.opening import open_records, place_of
 from service.indexing.counting import ItemCount
+from service.indexing.decoding_budget import DecodingBudget
 from service.indexing.pipeline import ToEmbed, embedded_in_order
 from service.indexing.preparation import (
     Prepared,
@@ -39,7 +40,7 @@ from service.indexing.preparation import (
 from service.indexing.rejects import RejectsFile
 from service.indexing.relabelling import relabel
 from service.indexing.sharding import Shard
-from service.indexing.source import SourceItem, paths_below, read_source
+from service.indexing.source import SourceItem, kept_bytes, paths_below, read_source
 from service.indexing.storing import Embedded, as_record, store_new
 from vreid.bundle import Bundle
 from vreid.decoding import DEFAULT_LIMITS, ImageLimits
@@ -50,6 +51,9 @@ DEFAULT_BATCH_SIZE = 64
 
 # Samples that are embedded while a batch is stored: enough for a disk that takes half a second.
 _MOST_AHEAD = 128
+
+# Bytes of encoded images that are kept: under way, and again in a batch that is stored together.
+_KEPT_BYTES = 128 * 2**20
 
 _Done: TypeAlias = Embedded | Skipped | Relabelled | Rejected
 
@@ -128,6 +132,7 @@ def index_source(
         raise IndexingError(f"{source} holds no images; name the folder or manifest that does.")
     manifest = bundle.manifest
     path_of = paths_below(source)
+    budget = DecodingBudget()
     indexed = skipped = updated = 0
     images: Counter[Modality] = Counter()
     with ExitStack() as stack:
@@ -140,6 +145,9 @@ def index_source(
         opened = open_engine(bundle, engine, threads, precision)
         engine_open = time.monotonic()
 
+        def weigh(item: SourceItem) -> int:
+            return kept_bytes(item) if keep_crops else 0
+
         def prepare_item(item: SourceItem) -> _Done | ToEmbed[_Done]:
             outcome = prepare(
                 item,
@@ -148,14 +156,21 @@ def index_source(
                 lambda content_hash: bool(store.known_content([content_hash])),
                 store.ids_with_images if update else lambda images_hash: (),
                 keep_crops,
+                budget,
             )
             if not isinstance(outcome, Prepared):
                 return outcome
             return ToEmbed(outcome.inputs, partial(as_record, outcome, path_of=path_of))
 
-        done = stack.enter_context(
+        done: Iterator[_Done] = stack.enter_context(
             embedded_in_order(
-                items(), prepare_item, opened, manifest.feature_size, min(batch_size, _MOST_AHEAD)
+                items(),
+                prepare_item,
+                opened,
+                manifest.feature_size,
+                min(batch_size, _MOST_AHEAD),
+                weigh,
+                _KEPT_BYTES,
             )
         )
         # A source that cannot be read to its end fails before anything is stored.
@@ -165,7 +180,7 @@ def index_source(
                 total=total, unit="sample", desc="indexing", disable=None if show_progress else True
             )
         )
-        while batch := list(islice(done, batch_size)):
+        for batch in _batches(done, batch_size):
             stored = store_new((each for each in batch if isinstance(each, Embedded)), store)
             indexed += len(stored.added)
             images.update(each for record in stored.added for each in modalities_of(record.mask))
@@ -191,6 +206,20 @@ def index_source(
         opened.precision,
         ended - engine_open,
     )
+
+
+def _batches(done: Iterator[_Done], most: int) -> Iterator[list[_Done]]:
+    """What is stored together: at most so many, and fewer where they keep much."""
+    batch: list[_Done] = []
+    kept = 0
+    for each in done:
+        batch.append(each)
+        kept += sum(map(len, each.record.crops.values())) if isinstance(each, Embedded) else 0
+        if len(batch) == most or kept > _KEPT_BYTES:
+            yield batch
+            batch, kept = [], 0
+    if batch:
+        yield batch
 
 
 def _default_rejects(gallery: Path | MilvusAddress) -> Path:

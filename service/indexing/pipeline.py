@@ -33,8 +33,8 @@ Result = TypeVar("Result")
 _LARGEST_RUN = 16
 
 
-# Files that lie on a disk and not in memory keep a thread waiting for longer than it works.
-_LEAST_PREPARING = 4
+# One that waits for the disk leaves another to work; more would take the processors from the lanes.
+_LEAST_PREPARING = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,8 @@ def embedded_in_order(
     engine: BranchEngine,
     feature_size: int,
     ahead: int,
+    weigh: Callable[[Item], int] = lambda item: 0,
+    heaviest: int = 0,
 ) -> Iterator[Iterator[Result]]:
     """Prepare and embed items in threads that work as long as the block lasts.
 
@@ -71,6 +73,9 @@ def embedded_in_order(
         feature_size: D, from the bundle's manifest.
         ahead: items that may be under way or finished before the result of the first is taken,
             besides those of one run for each lane; it bounds the memory, and the size of a run.
+        weigh: bytes that an item holds until its result is taken.
+        heaviest: bytes that runs which are under way or finished may hold together; one run may
+            always be.
 
     Yields:
         The results in the items' order. Asking for the next raises what `prepare`, `finish` or the
@@ -86,8 +91,12 @@ def embedded_in_order(
     def submit(run: Sequence[Item]) -> Future[list[Result]]:
         return lanes.submit(embed_run, [preparing.submit(prepare, item) for item in run])
 
+    def weighed(run: Sequence[Item]) -> int:
+        return sum(weigh(item) for item in run)
+
+    most = engine.lanes + -(-ahead // run_size)
     try:
-        yield _in_order(iter(items), submit, run_size, engine.lanes + -(-ahead // run_size))
+        yield _in_order(_runs(iter(items), run_size), submit, most, weighed, heaviest)
     finally:
         # Lanes that wait for an item which is not prepared any more are told so.
         preparing.shutdown(wait=False, cancel_futures=True)
@@ -96,17 +105,36 @@ def embedded_in_order(
 
 
 def _in_order(
-    items: Iterator[Item],
+    items: Iterator[list[Item]],
     submit: Callable[[Sequence[Item]], Future[list[Result]]],
-    run_size: int,
     most: int,
+    weigh: Callable[[Sequence[Item]], int],
+    heaviest: int,
 ) -> Iterator[Result]:
-    """The results of runs, of which at most `most` are under way or finished and not taken."""
-    runs = deque(submit(run) for run in islice(_runs(items, run_size), most))
+    """The results of runs, of which at most `most` are under way or finished and not taken.
+
+    Nor are more begun while these weigh more than `heaviest` together.
+    """
+    runs: deque[tuple[Future[list[Result]], int]] = deque()
+    weight = 0
+
+    def fill() -> None:
+        nonlocal weight
+        while len(runs) < most and (not runs or weight <= heaviest):
+            run = next(items, None)
+            if run is None:
+                return
+            runs.append((submit(run), weigh(run)))
+            weight += runs[-1][1]
+
+    fill()
     while runs:
-        results = runs.popleft().result()
+        first, taken = runs[0]
+        results = first.result()
+        runs.popleft()
+        weight -= taken
         # Before the results are taken, which may take its time.
-        runs.extend(submit(run) for run in islice(_runs(items, run_size), 1))
+        fill()
         yield from results
 
 

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from service.errors import GalleryError
+from service.indexing.decoding_budget import DecodingBudget
 from service.indexing.source import SourceItem
 from service.indexing.thumbnails import make_thumbnail, smallest_decoded
-from vreid.decoding import ImageLimits, Pixels, decode_image
+from vreid.decoding import ImageLimits, Pixels, declared_pixels, decode_image
 from vreid.errors import VreidError
 from vreid.image_source import ImageSource, Tile
 from vreid.modality import MODALITIES, Modality
@@ -79,18 +80,28 @@ def prepare(
     is_known: Callable[[str], bool],
     ids_with_images: Callable[[str], Sequence[str]] = lambda images_hash: (),
     keep_crops: bool = False,
+    budget: DecodingBudget | None = None,
 ) -> Outcome:
     """Read, hash, decode and resize one sample.
 
     `is_known` tells whether a record has the content hash; `ids_with_images` which records have
-    the images, where labels are to be updated; `keep_crops` asks for the encoded images too.
+    the images, where labels are to be updated; `keep_crops` asks for the encoded images too; images
+    are decoded within the `budget`, which calls at the same moment share.
 
     A sample with one bad image is rejected as a whole: a record with fewer modalities than its
     source would be found less well without anybody knowing. What goes wrong with one sample never
     ends the job; what goes wrong with the gallery, a `GalleryError`, does.
     """
     try:
-        return _outcome(item, preprocessing, limits, is_known, ids_with_images, keep_crops)
+        return _outcome(
+            item,
+            preprocessing,
+            limits,
+            is_known,
+            ids_with_images,
+            keep_crops,
+            budget or DecodingBudget(),
+        )
     except GalleryError:
         raise
     except Exception as error:
@@ -107,6 +118,7 @@ def _outcome(
     is_known: Callable[[str], bool],
     ids_with_images: Callable[[str], Sequence[str]],
     keep_crops: bool,
+    budget: DecodingBudget,
 ) -> Outcome:
     if item.sample is None:
         return Rejected(item.label, item.problem or "it has no sample")
@@ -129,20 +141,50 @@ def _outcome(
         )
     if same:
         return Relabelled(item.label, item.sample, same[0], content_hash)
+    largest = 0
+    for modality, content in contents.items():
+        try:
+            largest = max(largest, declared_pixels(content, limits))
+        except VreidError as error:
+            return Rejected(item.label, str(error), modality)
+    # One after the other, so the largest decides.
+    with budget.of(largest):
+        return _decoded_outcome(
+            item,
+            item.sample,
+            contents,
+            content_hash,
+            images_hash,
+            preprocessing,
+            limits,
+            keep_crops,
+        )
+
+
+def _decoded_outcome(
+    item: SourceItem,
+    sample: Sample,
+    contents: Mapping[Modality, bytes],
+    content_hash: str,
+    images_hash: str,
+    preprocessing: Preprocessing,
+    limits: ImageLimits,
+    keep_crops: bool,
+) -> Prepared | Rejected:
     inputs, thumbnails, crops = {}, {}, {}
     wholes: dict[Path, Pixels] = {}
-    for modality, source in item.sample.images.items():
+    for modality, source in sample.images.items():
         try:
-            file = None if isinstance(source, Tile) else contents[modality]
             pixels = _decoded(source, contents[modality], limits, preprocessing, wholes)
             inputs[modality] = branch_pixels(pixels, modality, preprocessing)
-            thumbnails[modality] = make_thumbnail(pixels, modality, preprocessing, file)
+            thumbnails[modality] = make_thumbnail(pixels, modality, preprocessing)
         except VreidError as error:
             return Rejected(item.label, str(error), modality)
         if keep_crops:
-            crops[modality] = _as_png(pixels) if file is None else file
+            is_tile = isinstance(source, Tile)
+            crops[modality] = _as_png(pixels) if is_tile else contents[modality]
     return Prepared(
-        item.label, item.sample, item.id, content_hash, images_hash, inputs, thumbnails, crops
+        item.label, sample, item.id, content_hash, images_hash, inputs, thumbnails, crops
     )
 
 

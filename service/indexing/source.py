@@ -22,6 +22,7 @@ from service import parquet
 from service.errors import SourceNotFound, SourceUnsupported
 from service.indexing import parquet_manifest, pictures
 from vreid.errors import VreidError
+from vreid.image_source import ImageSource, file_of
 from vreid.layouts import sample_list
 from vreid.layouts.archive_tree import archive_tree_at
 from vreid.sample import Sample
@@ -116,6 +117,23 @@ def paths_below(source: Path) -> Callable[[Path], str]:
         return shown.encode(errors="backslashreplace").decode()
 
     return below
+
+
+def kept_bytes(item: SourceItem) -> int:
+    """Bytes of the files of an item's images; of those that are not there 0."""
+    if item.sample is None:
+        return 0
+    return sum(map(_size_of, item.sample.images.values()))
+
+
+def _size_of(image: ImageSource) -> int:
+    file = file_of(image)
+    if file is None:
+        return len(image) if isinstance(image, bytes) else 0
+    try:
+        return os.stat(file).st_size
+    except (OSError, ValueError):
+        return 0
 
 
 def _manifest_in(folder: Path) -> Path | None:

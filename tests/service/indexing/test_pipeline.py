@@ -182,6 +182,57 @@ def working_threads() -> list[str]:
     ]
 
 
+def test_a_result_that_cannot_be_made_is_raised_and_the_threads_end(engine: BranchEngine) -> None:
+    def finish(features: NDArray[np.float32], mask: NDArray[np.bool_]) -> Row:
+        raise LookupError("no record")
+
+    def prepare(number: int) -> Prepared[Row]:
+        return ToEmbed(images_of(number, MODALITIES), finish)
+
+    watched = WatchedEngine(engine, 2, (1, 2))
+    with (
+        pytest.raises(LookupError, match="no record"),
+        embedded_in_order(range(100), prepare, watched, FEATURE_SIZE, 4) as results,
+    ):
+        list(results)
+    assert not working_threads()
+
+
+def test_a_run_has_as_many_items_as_the_engine_takes_at_once(engine: BranchEngine) -> None:
+    sizes: list[int] = []
+
+    class Counted(WatchedEngine):
+        def run(self, modality: Modality, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+            sizes.append(len(pixels))
+            return super().run(modality, pixels)
+
+    counted = Counted(engine, 1, (1, 2, 4, 8))
+    with embedded_in_order(range(16), prepared, counted, FEATURE_SIZE, 64) as results:
+        assert len(list(results)) == 16
+    assert sizes == [8] * 2 * len(MODALITIES)
+
+
+def test_heavy_items_are_not_taken_ahead(engine: BranchEngine) -> None:
+    taken = 0
+
+    def items() -> Iterator[int]:
+        nonlocal taken
+        for number in range(100):
+            taken += 1
+            yield number
+
+    watched = WatchedEngine(engine, 1, (1, 2))
+    with embedded_in_order(
+        items(), prepared, watched, FEATURE_SIZE, 50, lambda item: 10, 30
+    ) as results:
+        numbers = []
+        for number, _ in results:
+            numbers.append(number)
+            # Two runs of two weigh 40, after which no other begins; one more may be half taken.
+            assert taken <= number + 2 * 3
+    assert numbers == list(range(100))
+
+
 def test_no_items_give_no_results(engine: BranchEngine, tmp_path: Path) -> None:
     with embedded_in_order([], prepared, engine, FEATURE_SIZE, 1) as results:
         assert list(results) == []

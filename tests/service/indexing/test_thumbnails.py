@@ -1,16 +1,13 @@
-"""Thumbnails, and JPEG files that are small enough to be their own."""
+"""Thumbnails: small, and nothing but the picture."""
 
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
-from service.indexing.plain_jpeg import plain_jpeg_size
-from service.indexing.thumbnails import KEPT_BYTES, KEPT_LONG_SIDE, LONG_SIDE, make_thumbnail
+from service.indexing import thumbnails
+from service.indexing.thumbnails import KEPT_LONG_SIDE, LONG_SIDE, make_thumbnail
 from vreid.decoding import decode_image
 from vreid.modality import Modality
 from vreid.preprocessing import Preprocessing
@@ -26,81 +23,68 @@ def jpeg(width: int, height: int, mode: str = "RGB", **options: object) -> bytes
 
 
 def thumbnail_of(data: bytes) -> bytes:
-    return make_thumbnail(decode_image(data), Modality.RGB, PREPROCESSING, data)
+    return make_thumbnail(decode_image(data), Modality.RGB, PREPROCESSING)
 
 
 def exif() -> Image.Exif:
     data = Image.Exif()
-    data[0x010E] = "number plate AB-C 123"
+    data[0x010E] = PLATE.decode()
     return data
 
 
-@pytest.mark.parametrize("mode", ["RGB", "L"])
-@pytest.mark.parametrize("size", [(1, 1), (17, 300), (640, 480)])
-def test_the_size_of_a_plain_jpeg_is_told(size: tuple[int, int], mode: str) -> None:
-    assert plain_jpeg_size(jpeg(*size, mode=mode)) == size
-
-
+PLATE = b"number plate AB-C 123"
 PLAIN = jpeg(64, 48)
+JFIF_END = 2 + 18
 
-NOT_PLAIN = {
+WITH_PASSENGERS = {
     "EXIF": jpeg(64, 48, exif=exif()),
-    "a comment": jpeg(64, 48, comment="plate"),
-    "a colour profile": jpeg(64, 48, icc_profile=b"profile"),
-    "four inks": jpeg(64, 48, mode="CMYK"),
-    "several scans": jpeg(64, 48, progressive=True),
-    "something after its end": PLAIN + b"plate",
-    "another picture after its end": PLAIN + PLAIN,
-    "no end": PLAIN[:-2],
-    "a comment after its scan": PLAIN[:-2] + b"\xff\xfe\x00\x07plate" + PLAIN[-2:],
-    "another format": b"\x89PNG\r\n\x1a\n",
+    "a comment": jpeg(64, 48, comment=PLATE),
+    "a colour profile": jpeg(64, 48, icc_profile=PLATE),
+    "something after its end": PLAIN + PLATE,
+    "something at the end of its scan": PLAIN[:-2] + PLATE + PLAIN[-2:],
+    "a second APP0 of any text": (
+        PLAIN[:JFIF_END] + b"\xff\xe0" + (2 + len(PLATE)).to_bytes(2, "big") + PLATE
+    )
+    + PLAIN[JFIF_END:],
 }
 
 
-@pytest.mark.parametrize("what", NOT_PLAIN)
-def test_a_jpeg_with_anything_else_is_not_plain(what: str) -> None:
-    assert plain_jpeg_size(NOT_PLAIN[what]) is None
-
-
-@given(cut=st.integers(0, len(PLAIN) - 1))
-def test_a_plain_jpeg_that_is_cut_short_is_not_plain(cut: int) -> None:
-    assert plain_jpeg_size(PLAIN[:cut]) is None
-
-
-@given(at=st.integers(0, len(PLAIN) - 1), value=st.integers(0, 255))
-def test_damage_raises_nothing(at: int, value: int) -> None:
-    damaged = PLAIN[:at] + bytes([value]) + PLAIN[at + 1 :]
-    assert plain_jpeg_size(damaged) is None or plain_jpeg_size(damaged) != (0, 0)
-
-
-def test_a_small_plain_jpeg_is_its_own_thumbnail() -> None:
-    data = jpeg(KEPT_LONG_SIDE, 100)
-    assert thumbnail_of(data) == data
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        jpeg(KEPT_LONG_SIDE + 1, 100),
-        jpeg(100, KEPT_LONG_SIDE, exif=exif()),
-        jpeg(100, 90, comment="x" * 10),
-    ],
-    ids=["too large", "EXIF", "comment"],
-)
-def test_any_other_is_made_small_and_loses_what_is_not_the_picture(data: bytes) -> None:
+@pytest.mark.parametrize("what", WITH_PASSENGERS)
+def test_nothing_but_the_picture_comes_into_a_thumbnail(what: str) -> None:
+    data = WITH_PASSENGERS[what]
+    assert PLATE in data
     thumbnail = thumbnail_of(data)
-    assert plain_jpeg_size(thumbnail) is not None
-    with Image.open(BytesIO(thumbnail)) as shown, Image.open(BytesIO(data)) as picture:
-        assert max(shown.size) == min(LONG_SIDE, max(picture.size))
+    assert PLATE not in thumbnail
+    with Image.open(BytesIO(thumbnail)) as shown:
+        assert shown.size == (64, 48)
+        assert not shown.getexif()
 
 
-def test_a_file_of_many_bytes_is_encoded_again(tmp_path: Path) -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (250, 250, 3), np.uint8)
-    encoded = BytesIO()
-    Image.fromarray(noise).save(encoded, "JPEG", quality=95)
-    data = encoded.getvalue()
-    assert len(data) > KEPT_BYTES
-    assert len(thumbnail_of(data)) < len(data)
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize(
+    ("size", "shown_size"),
+    [
+        ((1, 1), (1, 1)),
+        ((KEPT_LONG_SIDE, 100), (KEPT_LONG_SIDE, 100)),
+        ((2 * LONG_SIDE, LONG_SIDE), (LONG_SIDE, LONG_SIDE // 2)),
+    ],
+)
+def test_large_pictures_are_made_small_and_small_ones_keep_their_size(
+    size: tuple[int, int], shown_size: tuple[int, int], mode: str
+) -> None:
+    with Image.open(BytesIO(thumbnail_of(jpeg(*size, mode=mode)))) as shown:
+        assert (shown.size, shown.mode) == (shown_size, mode)
+
+
+def test_it_looks_like_the_picture_with_and_without_the_fast_encoder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = jpeg(160, 120)
+    fast = decode_image(thumbnail_of(data)).astype(int)
+    monkeypatch.setattr(thumbnails, "simplejpeg", None)
+    plain = decode_image(thumbnail_of(data)).astype(int)
+    for shown in (fast, plain):
+        assert np.abs(shown - decode_image(data)).mean() < 3
 
 
 def test_radiometric_pixels_are_scaled_as_the_model_scales_them() -> None:
