@@ -24,6 +24,12 @@ def test_every_container_is_hardened_and_bounded(compose: dict[str, Any]) -> Non
         assert container["cap_drop"] == ["ALL"]
         assert container["security_opt"] == ["no-new-privileges:true"]
         assert container["mem_limit"]
+        assert container["cpus"]
+
+
+def test_the_server_has_the_processors_that_its_memory_is_for(compose: dict[str, Any]) -> None:
+    service = compose["services"]["service"]
+    assert (service["cpus"], service["mem_limit"]) == ("${VREID_CPUS:-4}", "4g")
 
 
 def test_the_service_is_published_on_the_loopback_address_only(compose: dict[str, Any]) -> None:

@@ -1,5 +1,7 @@
 """The Kubernetes overlays, built by kubectl and held against the API's own schemas."""
 
+import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -8,14 +10,18 @@ import kubernetes_validate
 import pytest
 import yaml
 
-OVERLAYS = Path(__file__).parents[2] / "deploy" / "kubernetes" / "overlays"
+from deploy.image.env_file import read_env_file
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+KUBERNETES = DEPLOY / "kubernetes"
+OVERLAYS = KUBERNETES / "overlays"
 NAMES = ("milvus", "single-site")
 API_VERSION = "1.30"
 
 
-def built(overlay: str) -> list[dict[str, Any]]:
+def built(overlay: str, overlays: Path = OVERLAYS) -> list[dict[str, Any]]:
     done = subprocess.run(
-        ["kubectl", "kustomize", str(OVERLAYS / overlay)],
+        ["kubectl", "kustomize", str(overlays / overlay)],
         capture_output=True,
         text=True,
         check=False,
@@ -93,4 +99,60 @@ def test_the_variables_are_settings(overlay: str) -> None:
     from service.settings import unknown_variables
 
     given = {each["name"]: "" for each in container(overlay)["env"]}
-    assert unknown_variables(given) == []
+    assert unknown_variables(given | profile(overlay)) == []
+
+
+def profile(overlay: str) -> dict[str, str]:
+    """What the container gets from its config map."""
+    (source,) = container(overlay)["envFrom"]
+    name = source["configMapRef"]["name"]
+    (found,) = (
+        each["data"]
+        for each in built(overlay)
+        if each["kind"] == "ConfigMap" and each["metadata"]["name"] == name
+    )
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize("overlay", NAMES)
+def test_the_pod_has_the_memory_that_its_profile_asks_for(overlay: str) -> None:
+    assert profile(overlay) == read_env_file(DEPLOY / "profiles" / "server.env")
+    limits = container(overlay)["resources"]["limits"]
+    memory = re.fullmatch(r"(\d+)Gi", limits["memory"])
+    assert memory is not None
+    # docs/profiles.md: 4 GiB up to four processors, and 1 GiB for each further one.
+    assert int(memory[1]) >= 4 + max(0, int(limits["cpu"]) - 4)
+    assert container(overlay)["resources"]["requests"] == limits
+
+
+@pytest.mark.parametrize("overlay", NAMES)
+def test_monitoring_and_ingress_come_in_by_the_label_of_their_namespace(overlay: str) -> None:
+    (policy,) = (each["spec"] for each in built(overlay) if each["kind"] == "NetworkPolicy")
+    (rule,) = policy["ingress"]
+    labels = [next(iter(each.values()))["matchLabels"] for each in rule["from"] if len(each) == 1]
+    assert labels == [
+        {"vreid/client": "true"},
+        {"vreid/monitoring": "true"},
+        {"vreid/ingress": "true"},
+    ]
+    assert [list(each) for each in rule["from"][1:]] == [["namespaceSelector"]] * 2
+
+
+@pytest.mark.parametrize("overlay", NAMES)
+def test_keys_come_in_by_a_secret(overlay: str, tmp_path: Path) -> None:
+    shutil.copytree(KUBERNETES, tmp_path / "kubernetes")
+    file = tmp_path / "kubernetes" / "overlays" / overlay / "kustomization.yaml"
+    text = file.read_text()
+    # As its comment says: the two lines without their marks.
+    file.write_text(
+        text.replace("# components:", "components:").replace("#   - ../../comp", "  - ../../comp")
+    )
+    objects = built(overlay, file.parent.parent)
+    for each in objects:
+        kubernetes_validate.validate(each, API_VERSION, strict=True)
+    (pod,) = (each["spec"]["template"]["spec"] for each in objects if each["kind"] == "Deployment")
+    given = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
+    (mount,) = (each for each in pod["containers"][0]["volumeMounts"] if each["name"] == "keys")
+    assert given["VREID_ACCESS__KEYS"] == f"{mount['mountPath']}/keys.json"
+    assert "secret" in next(each for each in pod["volumes"] if each["name"] == "keys")
