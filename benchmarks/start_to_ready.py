@@ -12,30 +12,24 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import click
 
 from benchmarks.start_up import store_records
+from service.bench.process_usage import memory
+from service.bench.server_process import free_port, running_server, serve_command
 from service.settings import SHIPPED_BUNDLE
 from vreid.bundle import Bundle
 from vreid.engines.processors import usable_processors
 
 RESULTS = Path("docs/measured/start_to_ready.json")
-HOST = "127.0.0.1"
-_PATIENCE = 120.0
-_POLL_SECONDS = 0.005
 
 
 @dataclass(frozen=True)
@@ -56,33 +50,38 @@ CASES = (
 
 
 @contextmanager
-def serving(gallery: Path, cache: Path, engine: str) -> Iterator[tuple[float, int]]:
+def serving(
+    gallery: Path, cache: Path, engine: str, bundle: Path = SHIPPED_BUNDLE
+) -> Iterator[tuple[float, int]]:
     """Run the service; yields seconds from its start to its readiness, and its process id.
 
     Raises:
-        RuntimeError: it ended, or was not ready in time.
+        ServerNotReady: it ended, or was not ready in time.
     """
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-    command = [
-        *(sys.executable, "-m", "vreid", "serve", "--port", str(port)),
-        *("--gallery", str(gallery), "--engine", engine),
-    ]
-    environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "VREID_LOG_LEVEL": "warning"}
-    started = time.perf_counter()
-    child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    try:
-        while not _is_ready(port):
-            if child.poll() is not None:
-                raise RuntimeError(f"the service ended with status {child.returncode}")
-            if time.perf_counter() - started > _PATIENCE:
-                raise RuntimeError(f"the service was not ready within {_PATIENCE:g} s")
-            time.sleep(_POLL_SECONDS)
-        yield time.perf_counter() - started, child.pid
-    finally:
-        child.terminate()
-        child.wait()
+    port = free_port()
+    command = serve_command(port, bundle, gallery, "--engine", engine)
+    environment = {"XDG_CACHE_HOME": str(cache), "VREID_LOG_LEVEL": "warning"}
+    log = cache.with_suffix(".log")
+    with running_server(command, port, environment=environment, log=log, timeout=60) as server:
+        yield server.ready_seconds, server.process
+
+
+def measure_all(
+    engine: str, records: int, rounds: int, directory: Path | None = None
+) -> dict[str, Any]:
+    """Store the records, and measure every case."""
+    manifest = Bundle.load(SHIPPED_BUNDLE).manifest
+    with tempfile.TemporaryDirectory(dir=directory) as made:
+        scratch = Path(made)
+        stored = scratch / "stored"
+        store_records(stored, records, manifest.fingerprint, manifest.feature_size, modalities=3)
+        return {
+            "records": records,
+            "engine": engine,
+            "rounds": rounds,
+            "processors": usable_processors(),
+            "starts": measure(stored, engine, rounds, scratch),
+        }
 
 
 def measure(stored: Path, engine: str, rounds: int, scratch: Path) -> list[dict[str, Any]]:
@@ -101,7 +100,7 @@ def measure(stored: Path, engine: str, rounds: int, scratch: Path) -> list[dict[
                 shutil.copytree(warm_cache, cache, dirs_exist_ok=True)
             os.sync()
             with serving(gallery, cache, engine) as (seconds, process):
-                measured[case.name].append((seconds, _peak_bytes(process)))
+                measured[case.name].append((seconds, memory(process).peak))
             shutil.rmtree(gallery)
             shutil.rmtree(cache, ignore_errors=True)
     return [
@@ -135,22 +134,6 @@ def table_of(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _is_ready(port: int) -> bool:
-    connection = HTTPConnection(HOST, port, timeout=_PATIENCE)
-    try:
-        connection.request("GET", "/health/ready")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
-
-
-def _peak_bytes(process: int) -> int:
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return 1024 * int(next(line.split()[1] for line in lines if line.startswith("VmHWM:")))
-
-
 @click.command()
 @click.option("--records", default=10_000, show_default=True)
 @click.option("--engine", default="auto", show_default=True)
@@ -159,18 +142,7 @@ def _peak_bytes(process: int) -> int:
 @click.option("--write", is_flag=True, help=f"Into {RESULTS}.")
 def main(records: int, engine: str, rounds: int, directory: Path | None, write: bool) -> None:
     """Measure the start of the service."""
-    manifest = Bundle.load(SHIPPED_BUNDLE).manifest
-    with tempfile.TemporaryDirectory(dir=directory) as made:
-        scratch = Path(made)
-        stored = scratch / "stored"
-        store_records(stored, records, manifest.fingerprint, manifest.feature_size, modalities=3)
-        result = {
-            "records": records,
-            "engine": engine,
-            "rounds": rounds,
-            "processors": usable_processors(),
-            "starts": measure(stored, engine, rounds, scratch),
-        }
+    result = measure_all(engine, records, rounds, directory)
     click.echo(table_of(result))
     if write:
         RESULTS.write_text(json.dumps(result, indent=1) + "\n")

@@ -3,7 +3,8 @@
 Run: `make bench-serve`, or `python -m benchmarks.serving` where build/peers has the environment of
 the peers. Each part is kept in build/bench/serving.json as soon as it is measured; a run that was
 cut goes on there. At the end the figures go to docs/measured/serving.json, and the tables and plots
-of docs/performance.md are made from them; parts that were not measured keep the figures they had.
+of docs/performance.md are made from them; parts that were not measured, or failed, keep the figures
+they had, and each says on which machine and revision it was measured.
 The part `memory` takes long and is measured only when it is asked for: `--only memory`.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,11 @@ import click
 
 from benchmarks.marked_pages import put_into
 from benchmarks.serving.archive import measure_archive
-from benchmarks.serving.bundles import BUILD
-from benchmarks.serving.comparison import OURS, measure_comparison
+from benchmarks.serving.bundles import BUILD, ServedBundle
+from benchmarks.serving.comparison import LABELS, measure_comparison
 from benchmarks.serving.concurrency import measure_concurrency
 from benchmarks.serving.endurance import REQUESTS, image_bytes, measure_memory, measure_starts
+from benchmarks.serving.origin import bundle_facts, origin
 from benchmarks.serving.overload import measure_overload
 from benchmarks.serving.page import NOT_MEASURED, sections
 from benchmarks.serving.plots import write_plots
@@ -36,37 +39,81 @@ FIGURES = REPOSITORY / "docs" / "measured" / "serving.json"
 PAGE = REPOSITORY / "docs" / "performance.md"
 IMAGES = REPOSITORY / "docs" / "images"
 
-_QUICK_SECONDS = 1.0
-_SHORT_COMPARISON = (OURS, "torch", "onnxruntime-calm", "litserve", "bentoml")
+_QUICK = BenchSettings(seconds=0.5, answers=20, most_seconds=3.0, rounds=1, small=True)
+_SECONDS = BenchSettings().seconds
+_SHORT_COMPARISON = tuple(
+    name for name in LABELS if name != "torch" and not name.startswith("plain")
+)
+"""Of the ResNet50, whose answers take long."""
 LONG = ("memory",)
 """Parts that are measured only when they are asked for."""
 
-Part = Callable[[BenchSettings, int], Any]
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is measured, and of which bundle.
+
+    Attributes:
+        measure: returns the figures; the number is that of the requests of the part memory.
+        bundle: that it is of, if any.
+    """
+
+    measure: Callable[[BenchSettings, int], Any]
+    bundle: Callable[[BenchSettings], ServedBundle] | None = None
+
+    def bundle_facts(self, settings: BenchSettings) -> dict[str, str]:
+        """Which bundle it is of."""
+        return {} if self.bundle is None else bundle_facts(self.bundle(settings))
+
+
+def _of_bundle(
+    measure: Callable[[BenchSettings, ServedBundle], Any],
+    bundle: Callable[[BenchSettings], ServedBundle],
+) -> Part:
+    return Part(lambda settings, _: measure(settings, bundle(settings)), bundle)
+
+
+def _lite(settings: BenchSettings) -> ServedBundle:
+    return settings.lite
+
+
+def _resnet50(settings: BenchSettings) -> ServedBundle:
+    return settings.resnet50
+
 
 PARTS: Mapping[str, Part] = {
-    "saturation-lite": lambda settings, _: measure_saturation(settings, settings.lite),
-    "saturation-resnet50": lambda settings, _: measure_saturation(settings, settings.resnet50),
-    "precisions-lite": lambda settings, _: measure_precisions(settings, settings.lite),
-    "precisions-resnet50": lambda settings, _: measure_precisions(settings, settings.resnet50),
-    "comparison-lite": lambda settings, _: measure_comparison(settings, settings.lite),
-    "comparison-resnet50": lambda settings, _: measure_comparison(
-        settings, settings.resnet50, _SHORT_COMPARISON
+    "saturation-lite": _of_bundle(measure_saturation, _lite),
+    "saturation-resnet50": _of_bundle(measure_saturation, _resnet50),
+    "precisions-lite": _of_bundle(measure_precisions, _lite),
+    "precisions-resnet50": _of_bundle(measure_precisions, _resnet50),
+    "comparison-lite": _of_bundle(measure_comparison, _lite),
+    "comparison-resnet50": _of_bundle(
+        partial(measure_comparison, names=_SHORT_COMPARISON), _resnet50
     ),
-    "overload": lambda settings, _: measure_overload(settings, settings.lite),
-    "concurrency-lite": lambda settings, _: measure_concurrency(settings, settings.lite),
-    "concurrency-resnet50": lambda settings, _: measure_concurrency(settings, settings.resnet50),
-    "archive-lite": lambda settings, _: measure_archive(settings, settings.lite, 700),
-    "archive-resnet50": lambda settings, _: measure_archive(settings, settings.resnet50, 200),
-    "starts": lambda settings, _: measure_starts(settings.lite),
-    "image": lambda _, __: {"bytes": image_bytes()},
-    "memory": lambda settings, requests: measure_memory(settings, settings.lite, requests),
+    "overload": _of_bundle(measure_overload, _lite),
+    "concurrency-lite": _of_bundle(measure_concurrency, _lite),
+    "concurrency-resnet50": _of_bundle(measure_concurrency, _resnet50),
+    "archive-lite": _of_bundle(partial(measure_archive, count=500), _lite),
+    "archive-resnet50": _of_bundle(partial(measure_archive, count=120), _resnet50),
+    "starts": Part(lambda settings, _: measure_starts(settings), _lite),
+    "image": Part(lambda _, __: {"bytes": image_bytes()}),
+    "memory": Part(
+        lambda settings, requests: measure_memory(settings, settings.lite, requests), _lite
+    ),
 }
 
 
 @click.command()
 @click.option("--only", "chosen", multiple=True, type=click.Choice(tuple(PARTS)))
-@click.option("--seconds", default=5.0, show_default=True, help="How long each figure is measured.")
-@click.option("--quick", is_flag=True, help="One second each, and no page: to see that it works.")
+@click.option(
+    "--seconds",
+    default=_SECONDS,
+    show_default=True,
+    help="How long each figure is measured, longer where answers are few.",
+)
+@click.option(
+    "--quick", is_flag=True, help="Less of everything, and no page: to see that it works."
+)
 @click.option("--requests", default=REQUESTS, show_default=True, help="Of the part memory.")
 @click.option("--json", "target", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--no-write", is_flag=True, help="Leave docs/ as it is.")
@@ -84,13 +131,24 @@ def main(
     if only_page:
         write_page(json.loads(FIGURES.read_text(encoding="utf-8")))
         return
-    seconds = _QUICK_SECONDS if quick else seconds
+    settings = _QUICK if quick else BenchSettings(seconds=seconds)
     names = [name for name in PARTS if (name in chosen if chosen else name not in LONG)]
-    settings = BenchSettings(seconds=seconds)
     path = target or BUILD / ("quick.json" if quick else "serving.json")
-    progress = Progress(path, names, {"seconds": seconds, "parts": names})
+    options = {
+        "seconds": settings.seconds,
+        "answers": settings.answers,
+        "most_seconds": settings.most_seconds,
+        "rounds": settings.rounds,
+        "requests": requests,
+    }
+    progress = Progress(path, names, options, origin())
     for name in names:
-        progress.measure(name, partial(PARTS[name], settings, requests))
+        part = PARTS[name]
+        progress.measure(
+            name,
+            partial(part.measure, settings, requests),
+            partial(part.bundle_facts, settings),
+        )
     for text in sections(progress.document).values():
         if text != NOT_MEASURED:
             click.echo(text + "\n")

@@ -1,7 +1,8 @@
 """The bundles that are served: the shipped one, and a ResNet50 of random weights.
 
 How fast a network runs does not depend on its weights. All three branches of the ResNet50 are one
-network, quantised once, with every block in 8 bits; the features mean nothing.
+network, quantised once, with every block in 8 bits: an upper bound of what a trained one does, of
+which export leaves some blocks in float. The features mean nothing.
 """
 
 from __future__ import annotations

@@ -22,6 +22,12 @@ def measure_concurrency(settings: BenchSettings, served: ServedBundle) -> dict[s
         served_by_vreid(served, engine, Path(scratch) / "gallery") as server,
     ):
         rows = http_rows(
-            server.url, complete_triplets(), CONCURRENCIES, settings.seconds, server.process
+            server.url,
+            complete_triplets(),
+            CONCURRENCIES,
+            settings.seconds,
+            server.process,
+            answers=settings.answers,
+            most_seconds=settings.most_seconds,
         )
     return {"engine": engine.name, "precision": engine.precision, "rows": rows}

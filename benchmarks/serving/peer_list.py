@@ -7,10 +7,11 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from service.bench.server_process import HOST, Server, free_port, running_server
+from vreid.engines.processors import usable_processors
 
 REPOSITORY = Path(__file__).parents[2]
 PEERS_PYTHON = REPOSITORY / "build" / "peers" / "bin" / "python"
@@ -32,6 +33,7 @@ class Peer:
         path: what images are posted to.
         environment: variables of it.
         own_environment: whether it runs in this project's environment, for torch.
+        precision: of the bundle's files that it serves.
     """
 
     label: str
@@ -41,45 +43,70 @@ class Peer:
     path: str = "/embed"
     environment: Mapping[str, str] = field(default_factory=dict)
     own_environment: bool = False
+    precision: str = "fp32"
 
 
-def _plain(label: str, app: str, *more: str, own: bool = False, **environment: str) -> Peer:
+PROCESSORS = usable_processors()
+_EACH = f"{PROCESSORS} processes of 1 thread"
+_CALM = {"PEER_SPINNING": "0"}
+_LANES = {"PEER_SPINNING": "0", "PEER_THREADS": "1", "PEER_WORKERS": str(PROCESSORS)}
+
+
+def _uvicorn(
+    label: str, app: str, environment: Mapping[str, str], *more: str, own: bool = False
+) -> Peer:
     arguments = (f"{_PACKAGE}.{app}:app", "--host", HOST, "--port", "{port}", "--no-access-log")
     return Peer(label, "uvicorn", arguments + more, "/ready", "/embed", environment, own)
 
 
+_PLAIN_CALM = _uvicorn("plain, not spinning", "plain_defaults", _CALM)
+_WORKERS = _uvicorn(
+    f"FastAPI + ONNX Runtime, {_EACH}",
+    "plain_onnxruntime",
+    _LANES,
+    *("--workers", str(PROCESSORS)),
+)
+_LITSERVE = Peer(
+    f"LitServe, {PROCESSORS} workers, batches",
+    f"{_PACKAGE}.litserve_service",
+    (),
+    "/health",
+    "/predict",
+    {"PEER_PORT": "{port}", **_LANES},
+)
+_BENTOML = Peer(
+    f"BentoML, {PROCESSORS} workers, adaptive batches",
+    "bentoml",
+    (
+        *("serve", f"{_PACKAGE}.bentoml_service:Triplets"),
+        *("--host", HOST, "--port", "{port}", "--timeout", "60"),
+    ),
+    "/readyz",
+    "/embed",
+    _LANES,
+)
+
+
+def _int8(peer: Peer) -> Peer:
+    """The same with the bundle's 8-bit files."""
+    environment = {**peer.environment, "PEER_PRECISION": "int8"}
+    return replace(peer, label=f"{peer.label}, int8", precision="int8", environment=environment)
+
+
+PLAIN = "plain"
+"""The service that one writes first."""
+
 PEERS: Mapping[str, Peer] = {
-    "torch": _plain("FastAPI + torch eager", "plain_torch", own=True),
-    "onnxruntime": _plain("FastAPI + ONNX Runtime", "plain_onnxruntime"),
-    "onnxruntime-calm": _plain(
-        "FastAPI + ONNX Runtime, not spinning", "plain_onnxruntime", PEER_SPINNING="0"
-    ),
-    "onnxruntime-workers": _plain(
-        "FastAPI + ONNX Runtime, 2 processes of 1 thread",
-        "plain_onnxruntime",
-        *("--workers", "2"),
-        PEER_SPINNING="0",
-        PEER_THREADS="1",
-    ),
-    "litserve": Peer(
-        "LitServe, 2 workers, batches",
-        f"{_PACKAGE}.litserve_service",
-        (),
-        "/health",
-        "/predict",
-        {"PEER_PORT": "{port}", "PEER_SPINNING": "0", "PEER_THREADS": "1"},
-    ),
-    "bentoml": Peer(
-        "BentoML, 2 workers, adaptive batches",
-        "bentoml",
-        (
-            *("serve", f"{_PACKAGE}.bentoml_service:Triplets"),
-            *("--host", HOST, "--port", "{port}", "--timeout", "60"),
-        ),
-        "/readyz",
-        "/embed",
-        {"PEER_SPINNING": "0", "PEER_THREADS": "1"},
-    ),
+    "torch": _uvicorn("FastAPI + torch eager", "plain_torch", {}, own=True),
+    PLAIN: _uvicorn("plain: FastAPI + Pillow + ONNX Runtime", "plain_defaults", {}),
+    "plain-calm": _PLAIN_CALM,
+    "plain-calm-int8": _int8(_PLAIN_CALM),
+    "workers": _WORKERS,
+    "workers-int8": _int8(_WORKERS),
+    "litserve": _LITSERVE,
+    "litserve-int8": _int8(_LITSERVE),
+    "bentoml": _BENTOML,
+    "bentoml-int8": _int8(_BENTOML),
 }
 
 
@@ -89,7 +116,7 @@ def running_peer(name: str, bundle: Path, backbone: str) -> Iterator[Server]:
 
     Args:
         name: in `PEERS`.
-        bundle: whose fp32 files it serves.
+        bundle: whose files it serves.
         backbone: the bundle's, for the peer that builds the network itself.
 
     Raises:

@@ -14,8 +14,14 @@ _QUALITY = 90
 _MIXED_WIDTHS = (64, 128, 256, 512, 1024, 1920)
 
 
-def write_archive(directory: Path, count: int) -> Path:
-    """Write `count` complete samples, no two alike, and return their manifest; kept if there."""
+def write_archive(directory: Path, count: int, width: int | None = None) -> Path:
+    """Write `count` complete samples, no two alike, and return their manifest; kept if there.
+
+    Args:
+        directory: where pictures and manifest go.
+        count: of samples.
+        width: of the pictures in pixels; by default as those that vreid ships with.
+    """
     manifest = directory / f"manifest-{count}.csv"
     if manifest.exists():
         return manifest
@@ -27,7 +33,7 @@ def write_archive(directory: Path, count: int) -> Path:
         row = {"id": f"sample-{number:05}"}
         for name, source in triplets[place].items():
             picture = directory / f"{number:05}_{name}.jpg"
-            _varied(source, turn).save(picture, quality=_QUALITY)
+            _sized(_varied(source, turn), width).save(picture, quality=_QUALITY)
             row[name] = picture.name
         rows.append(row)
     unfinished = manifest.with_suffix(".part")
@@ -54,6 +60,12 @@ def mixed_samples(directory: Path, count: int = 84) -> list[dict[str, str]]:
                     image.resize((width, height)).save(made[name], quality=_QUALITY)
         chosen.append(made)
     return as_text(chosen)
+
+
+def _sized(image: Image.Image, width: int | None) -> Image.Image:
+    if width is None:
+        return image
+    return image.resize((width, round(width * image.height / image.width)))
 
 
 def _varied(source: Path, turn: int) -> Image.Image:

@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.serving.bundles import ServedBundle
 from benchmarks.serving.settings import BenchSettings, open_served, served_by_vreid
 from service.bench.in_process import embedder_throughput, load_samples, pixels_of
-from service.bench.over_http import embed_plan, measure_http
+from service.bench.over_http import measure_http
 from service.bench.raw_engine import best_throughput, triplet_latency
 from service.bench.samples import complete_triplets
 
@@ -25,12 +25,13 @@ def measure_saturation(settings: BenchSettings, served: ServedBundle) -> dict[st
     images = pixels_of(bundle, samples)
     triplet_ms = 1000 * triplet_latency(engine, images, settings.seconds / 2)
     raw, rounds = [], []
-    batch_size = best_throughput(engine, images, settings.seconds).batch_size
+    # Longer than a turn, which is not shared out among the sizes.
+    batch_size = best_throughput(engine, images, 2 * settings.seconds).batch_size
     with (
         tempfile.TemporaryDirectory() as scratch,
         served_by_vreid(served, engine, Path(scratch) / "gallery") as server,
     ):
-        plan = embed_plan(server.url, settings.triplets, SATURATING, settings.seconds)
+        plan = settings.plan(server.url, settings.triplets, SATURATING)
 
         def engine_alone() -> float:
             best = best_throughput(engine, images, settings.seconds, [batch_size])
@@ -57,6 +58,8 @@ def measure_saturation(settings: BenchSettings, served: ServedBundle) -> dict[st
         "http_per_second": statistics.median(each.load.per_second for each in rounds),
         "share": statistics.median(shares),
         "shares": shares,
+        "answers": sum(each.load.ok.count for each in rounds),
+        "not_200": sum(each.load.sent - each.load.ok.count for each in rounds),
         "core_ms": dict(best.core_ms),
         "client_core_ms": best.load.client_core_ms,
         "peak_bytes": best.peak_bytes,

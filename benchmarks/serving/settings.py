@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.serving.bundles import BUILD, ServedBundle, resnet50_bundle, shipped_bundle
 from service.bench.command import engine_settings
+from service.bench.over_http import ANSWERS, embed_plan
+from service.bench.plan import LoadPlan
 from service.bench.samples import as_text, complete_triplets
 from service.bench.server_process import Server, free_port, running_server, serve_command
 from vreid.bundle import Bundle
@@ -22,12 +24,18 @@ class BenchSettings:
     Attributes:
         seconds: of one figure.
         build: where bundles, galleries and pictures are made.
-        rounds: how often engine and service take turns where a ratio is taken.
+        rounds: how often all sides take turns where a ratio is taken.
+        answers: least answers of a row.
+        most_seconds: after which a row ends though it has fewer.
+        small: whether archives and galleries are small, only to see that all works.
     """
 
-    seconds: float = 5.0
+    seconds: float = 2.0
     build: Path = BUILD
     rounds: int = 2
+    answers: int = ANSWERS
+    most_seconds: float = 9.0
+    small: bool = False
 
     @property
     def lite(self) -> ServedBundle:
@@ -43,6 +51,17 @@ class BenchSettings:
     def triplets(self) -> list[dict[str, str]]:
         """Files of complete samples."""
         return as_text(complete_triplets())
+
+    def plan(self, url: str, samples: Sequence[Mapping[str, str]], connections: int) -> LoadPlan:
+        """A closed loop for seconds and answers enough."""
+        return embed_plan(
+            url,
+            samples,
+            connections,
+            self.seconds,
+            answers=self.answers,
+            most_seconds=self.most_seconds,
+        )
 
 
 def open_served(

@@ -21,6 +21,9 @@ from service.bench.recording import Recording
 
 _clock = time.perf_counter
 
+_PAUSE_AFTER_A_LOSS = 0.05
+"""Seconds; without them a closed loop would spin where nobody listens any more."""
+
 
 async def run_load(plan: LoadPlan) -> LoadFigures:
     """Send the plan's requests and sum up what came back.
@@ -61,8 +64,9 @@ async def _closed_loop(plan: LoadPlan, requests: Iterator[bytes]) -> Recording:
     """Each connection sends the next request when the last one is answered."""
     assert plan.concurrency is not None
     connections = [await _connect(plan) for _ in range(plan.concurrency)]
-    begin = _clock() + plan.warm_up
-    recording = Recording(begin, begin + plan.seconds if not plan.requests else float("inf"))
+    started = _clock()
+    never = float("inf")
+    recording = Recording(started if not plan.warm_up else never, never)
     numbers = count()
 
     def another() -> bool:
@@ -75,14 +79,32 @@ async def _closed_loop(plan: LoadPlan, requests: Iterator[bytes]) -> Recording:
             due = _clock()
             connection, answer = await _ask(plan, connection, next(requests))
             recording.note(due, _clock(), answer)
+            _turn_over(plan, recording, started, _clock())
+            if answer.status == 0:
+                await asyncio.sleep(_PAUSE_AFTER_A_LOSS)
         connection.close()
 
     asking = [asyncio.create_task(keep_asking(connection)) for connection in connections]
-    bound = None if plan.requests else plan.warm_up + plan.seconds + plan.patience
-    await _wait(asking, bound, recording)
-    if plan.requests:
-        recording.end = _clock()
+    longest = plan.warm_up + plan.longest * (2 if plan.warm_up else 1)
+    await _wait(asking, None if plan.requests else longest + plan.patience, recording)
+    recording.begin = min(recording.begin, _clock())
+    recording.end = min(recording.end, _clock())
     return recording
+
+
+def _turn_over(plan: LoadPlan, recording: Recording, started: float, now: float) -> None:
+    """Begin to count after the warm-up, end when there are seconds and answers enough."""
+    if now < recording.begin:
+        answered = recording.asked >= plan.warm_up_answers
+        if now - started >= plan.warm_up and (
+            answered or now - started >= plan.warm_up + plan.longest
+        ):
+            recording.begin = now
+    elif recording.end == float("inf") and not plan.requests:
+        lasted = now - recording.begin
+        enough = recording.answered_in_time >= plan.answers
+        if lasted >= plan.longest or (lasted >= plan.seconds and enough):
+            recording.end = now
 
 
 async def _open_loop(plan: LoadPlan, requests: Iterator[bytes]) -> Recording:

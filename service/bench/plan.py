@@ -25,8 +25,11 @@ class LoadPlan:
         concurrency: connections of a closed loop.
         rate: requests a second of an open loop.
         seconds: how long it is measured.
+        answers: of a closed loop, go on after these seconds until so many 200 have come.
+        most_seconds: but no longer than this.
         requests: stop after so many instead, 0 for no such bound; of a closed loop only.
-        warm_up: seconds before anything counts.
+        warm_up: seconds before anything counts, 0 for none; a closed loop also waits until every
+            connection could have been answered twice.
         connections: most connections of an open loop; a request that finds none is not sent.
         patience: seconds to wait for the answers that are outstanding at the end.
     """
@@ -39,6 +42,8 @@ class LoadPlan:
     concurrency: int | None = None
     rate: float | None = None
     seconds: float = 5.0
+    answers: int = 0
+    most_seconds: float = 30.0
     requests: int = 0
     warm_up: float = 0.5
     connections: int = 512
@@ -49,6 +54,16 @@ class LoadPlan:
             raise ValueError("give either a concurrency or a rate")
         if not self.samples:
             raise ValueError("give at least one sample to send")
+
+    @property
+    def longest(self) -> float:
+        """Seconds after which a closed loop ends in any case."""
+        return max(self.seconds, self.most_seconds) if self.answers else self.seconds
+
+    @property
+    def warm_up_answers(self) -> int:
+        """Answers of a closed loop that its warm-up waits for: two rounds of its connections."""
+        return 2 * (self.concurrency or 0) if self.warm_up else 0
 
     def to_json(self) -> str:
         """One line, as `from_json` reads it."""
@@ -86,6 +101,7 @@ class LoadFigures:
         retry_after: share of the answers 429 and 503 that say when to come again; 1 for none.
         client_core_ms: processor time of the generator for each request.
         late_ms: 99th percentile of how late an open loop sent; the generator's own fault.
+        ok_ms: latency of every answer with status 200, to be put together with other turns.
     """
 
     seconds: float
@@ -98,6 +114,7 @@ class LoadFigures:
     retry_after: float = 1.0
     client_core_ms: float = 0.0
     late_ms: float = 0.0
+    ok_ms: Sequence[float] = ()
 
     @property
     def ok(self) -> StatusFigures:

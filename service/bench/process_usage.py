@@ -70,6 +70,17 @@ def memory(process: int) -> Memory:
     return Memory(now, peak)
 
 
+def forget_peak(process: int) -> bool:
+    """Begin the peaks of the family anew; False where the system does not allow it."""
+    try:
+        for one in family(process):
+            # 5 sets the peak to what is resident now (proc(5)).
+            (_PROC / str(one) / "clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
 def _threads(process: int) -> Iterator[tuple[str, int, float]]:
     with suppress(OSError):
         own_name = _stat(_PROC / str(process))[0]

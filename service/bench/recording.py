@@ -17,8 +17,9 @@ _TELL_WHEN = (429, 503)
 class Recording:
     """What happened between two moments of one clock, in seconds.
 
-    An answer counts for the latencies if its request was due between `begin` and `end`, and
-    for the throughput if it came between them.
+    A load that does not know these moments beforehand sets them when they have come. An answer
+    counts for the latencies if its request was due between `begin` and
+    `end`, and for the throughput if it came between them.
     """
 
     begin: float
@@ -64,6 +65,7 @@ class Recording:
             retry_after=self.told_when / refused if refused else 1.0,
             client_core_ms=1000 * processor_seconds / max(1, self.asked),
             late_ms=1000 * float(np.percentile(self.late, 99)) if self.late else 0.0,
+            ok_ms=[round(1000 * seconds, 3) for seconds in self.latencies.get(200, ())],
         )
 
 

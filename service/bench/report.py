@@ -7,6 +7,7 @@ from typing import Any
 
 from service.bench.machine import describe
 
+LEAST_FOR_P99 = 100
 _LEAST_SHOWN = 0.005
 """Core-milliseconds of a kind of thread below which it is left out."""
 
@@ -30,6 +31,16 @@ def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
         yield "  ".join([row[0].ljust(widths[0]), *others]).rstrip() if first else ""
 
 
+def p99_text(count: int, milliseconds: float, digits: int = 1) -> str:
+    """The 99th percentile; "-" where fewer than 100 answers make it the slowest one."""
+    return f"{milliseconds:.{digits}f}" if count >= LEAST_FOR_P99 else "-"
+
+
+def peak_text(peak: int, *, of_row: bool) -> str:
+    """Mebibytes, and whether they are older than the row."""
+    return "" if not peak else f"{peak / 2**20:.0f}" + ("" if of_row else " since start")
+
+
 def _engine_lines(engine: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"engine: {engine['name']}, {engine['precision']}, {engine['threads']} threads, "
@@ -47,7 +58,7 @@ def _http_lines(
     rows: Sequence[Mapping[str, Any]], engine: Mapping[str, Any] | None
 ) -> Iterator[str]:
     head = ["over HTTP", "connections", "samples/s", "images/s", "p50 ms", "p90 ms", "p99 ms"]
-    head += ["not 200", "peak MB", "of engine"]
+    head += ["answers", "not 200", "peak MB", "of engine"]
     table = [head]
     for row in rows:
         load = row["figures"]["load"]
@@ -61,9 +72,11 @@ def _http_lines(
                 str(row["concurrency"]),
                 f"{load['per_second']:.1f}",
                 f"{images:.1f}",
-                *(f"{ok[name]:.1f}" for name in ("p50_ms", "p90_ms", "p99_ms")),
+                *(f"{ok[name]:.1f}" for name in ("p50_ms", "p90_ms")),
+                p99_text(ok["count"], ok["p99_ms"]),
+                str(ok["count"]),
                 str(load["sent"] - ok["count"]),
-                f"{peak / 2**20:.0f}" if peak else "",
+                peak_text(peak, of_row=row["figures"]["peak_is_of_row"]),
                 share,
             ]
         )

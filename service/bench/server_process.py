@@ -54,6 +54,12 @@ def serve_command(port: int, bundle: Path, gallery: Path | str, *options: str) -
     ]
 
 
+def clean_environment(more: Mapping[str, str]) -> dict[str, str]:
+    """This process's variables without those that set up a service, and these beside them."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("VREID_", "PEER_"))}
+    return {**kept, **more}
+
+
 @contextmanager
 def running_server(
     command: Sequence[str],
@@ -72,7 +78,8 @@ def running_server(
         command: starts it, listening on `port` of this machine.
         port: from `free_port`.
         ready_path: what answers 200 when the server can work.
-        environment: variables beside those of this process.
+        environment: variables beside those of this process; of its own `VREID_*` and `PEER_*` it
+            hands down none, so that what is measured is what is said.
         directory: where it runs.
         log: takes what it prints; by default that is dropped, but for the end of it in an error.
         timeout: seconds that it has to become ready.
@@ -88,7 +95,7 @@ def running_server(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **(environment or {})},
+            env=clean_environment(environment or {}),
             cwd=directory,
             start_new_session=True,
         )

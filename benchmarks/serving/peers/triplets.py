@@ -1,7 +1,8 @@
 """What every peer does with a triplet: Pillow, ONNX Runtime on the bundle's files, the center.
 
-PEER_BUNDLE is the bundle's directory, PEER_THREADS the threads of each ONNX Runtime session (by
-default as ONNX Runtime chooses), PEER_SPINNING=0 keeps its threads from spinning.
+PEER_BUNDLE is the bundle's directory, PEER_PRECISION which of its files (by default fp32),
+PEER_THREADS the threads of each ONNX Runtime session (by default as ONNX Runtime chooses), and
+PEER_SPINNING=0 keeps its threads from spinning.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 MODALITIES = ("rgb", "nir", "tir")
+PRECISION = os.environ.get("PEER_PRECISION", "fp32")
 
 
 class Preprocessing:
@@ -55,7 +57,7 @@ class OnnxBranches:
 
     def __init__(self, bundle: Path) -> None:
         self.preprocessing = Preprocessing(bundle)
-        files = json.loads((bundle / "manifest.json").read_text())["files"]["fp32"]
+        files = json.loads((bundle / "manifest.json").read_text())["files"][PRECISION]
         self.sessions = {
             name: onnxruntime.InferenceSession(
                 str(bundle / files[name]["path"]),
@@ -68,12 +70,16 @@ class OnnxBranches:
     def centers(self, triplets: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Centers (N, D), of length 1, of triplets (N, 3, H, W, 3)."""
         features = [
-            self.sessions[name].run(
-                None, {"images": self.preprocessing.normalised(name, triplets[:, index])}
-            )[0]
+            self.sessions[name].run(None, {"images": self._images(name, triplets[:, index])})[0]
             for index, name in enumerate(MODALITIES)
         ]
         return center(np.stack(features, axis=1))
+
+    def _images(self, name: str, pixels: NDArray[np.uint8]) -> NDArray[Any]:
+        """What the file takes: pixels, or normalised images."""
+        if "uint8" in self.sessions[name].get_inputs()[0].type:
+            return np.ascontiguousarray(pixels)
+        return self.preprocessing.normalised(name, pixels)
 
 
 def center(features: NDArray[np.float32]) -> NDArray[np.float32]:

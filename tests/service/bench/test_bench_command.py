@@ -6,12 +6,25 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from service.bench.command import bench
+from service.bench.command import bench, http_rows, key_header
+from service.bench.errors import NoAnswer
+from service.bench.in_process import load_samples, pixels_of
+from service.bench.load import prepared_requests
+from service.bench.over_http import embed_plan
 from service.bench.prepared import with_missing
-from service.bench.report import aligned
+from service.bench.raw_engine import engine_throughput
+from service.bench.report import aligned, p99_text
 from service.bench.samples import complete_triplets
-from service.bench.server_process import free_port, running_server, serve_command
+from service.bench.server_process import (
+    clean_environment,
+    free_port,
+    running_server,
+    serve_command,
+)
 from tests.bundles import make_tiny_bundle
+from tests.service.bench.answering import answering
+from vreid.bundle import Bundle
+from vreid.engines import open_engine
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +52,7 @@ def test_engine_process_and_service_are_measured(bundle: Path) -> None:
     for row in rows:
         load = row["figures"]["load"]
         assert list(load["by_status"]) == ["200"]
+        assert load["by_status"]["200"]["count"] >= 200
         assert row["figures"]["peak_bytes"] > 1_000_000
     assert rows[0]["figures"]["images_per_second"] == pytest.approx(
         3 * rows[0]["figures"]["load"]["per_second"]
@@ -55,6 +69,60 @@ def test_a_running_service_is_measured_by_its_address(bundle: Path, tmp_path: Pa
     assert "engine alone" not in run.output
     lines = run.output.splitlines()
     assert next(line for line in lines if line.startswith("complete")).split()[1] == "2"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://127.0.0.1:8000", "https cannot be measured"),
+        ("http://127.0.0.1:8000/api", "leave out the rest"),
+        ("127.0.0.1:8000", "give one as http://"),
+    ],
+)
+def test_an_address_that_cannot_be_measured_is_refused(url: str, said: str) -> None:
+    run = CliRunner().invoke(bench, ["--url", url])
+    assert run.exit_code == 2
+    assert said in run.output
+
+
+def test_the_key_of_the_environment_is_sent_with_every_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VREID_API_KEY", "secret")
+    assert key_header() == {"Authorization": "Bearer secret"}
+    picture = tmp_path / "rgb.jpg"
+    picture.write_bytes(b"x")
+    plan = embed_plan("http://127.0.0.1:1", [{"rgb": str(picture)}], 1, 1, key_header())
+    assert b"\r\nAuthorization: Bearer secret\r\n" in prepared_requests(plan)[0]
+    monkeypatch.delenv("VREID_API_KEY")
+    assert key_header() == {}
+
+
+def test_a_service_that_answers_nothing_with_200_is_an_error() -> None:
+    with answering(lambda number, body: (401, {})) as url, pytest.raises(NoAnswer, match="401"):
+        http_rows(url, complete_triplets()[:2], [1], 0.01, most_seconds=0.1)
+
+
+def test_a_service_takes_none_of_the_callers_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VREID_ENGINE", "no such engine")
+    assert "VREID_ENGINE" not in clean_environment({})
+    assert clean_environment({"VREID_ENGINE": "auto"})["VREID_ENGINE"] == "auto"
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_a_rate_is_of_the_runs_that_ended_in_time(bundle: Path, size: int) -> None:
+    loaded = Bundle.load(bundle)
+    engine = open_engine(loaded, "onnxruntime-cpu", 1)
+    images = pixels_of(loaded, load_samples(complete_triplets()[:4]))
+    # However short the time is, a run counts with what it took.
+    shortest = engine_throughput(engine, images, size, 0.0)
+    assert 0 < shortest.images_per_second < 1e6
+    assert shortest.batch_size == size
+
+
+def test_a_percentile_of_few_answers_is_not_shown() -> None:
+    assert p99_text(99, 12.34) == "-"
+    assert p99_text(100, 12.34) == "12.3"
 
 
 def test_numbers_of_connections_that_are_none_are_refused() -> None:

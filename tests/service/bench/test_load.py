@@ -44,6 +44,60 @@ def test_a_closed_loop_sends_as_many_requests_as_it_is_told(sample: dict[str, st
     assert figures.client_core_ms > 0
 
 
+def test_a_closed_loop_goes_on_until_it_has_answers_enough(sample: dict[str, str]) -> None:
+    with answering(always(200)) as url:
+        plan = LoadPlan(url, "/embed", [sample], concurrency=2, seconds=0.0, warm_up=0, answers=50)
+        figures = asyncio.run(run_load(plan))
+    assert figures.ok.count >= 50
+    assert len(figures.ok_ms) == figures.ok.count
+    assert figures.per_second == pytest.approx(50 / figures.seconds)
+
+
+def test_a_closed_loop_that_gets_no_answers_200_ends_after_its_longest_time(
+    sample: dict[str, str],
+) -> None:
+    with answering(always(500)) as url:
+        plan = LoadPlan(
+            url,
+            "/embed",
+            [sample],
+            concurrency=1,
+            seconds=0.0,
+            warm_up=0.01,
+            answers=50,
+            most_seconds=0.2,
+        )
+        figures = asyncio.run(run_load(plan))
+    assert figures.seconds >= 0.2
+    assert figures.ok.count == 0
+    assert figures.by_status["500"].count > 0
+
+
+def test_nothing_counts_until_every_connection_could_be_answered_twice(
+    sample: dict[str, str],
+) -> None:
+    numbers = []
+
+    def note(number: int, body: bytes) -> Told:
+        numbers.append(number)
+        return 200, {}
+
+    with answering(note) as url:
+        plan = LoadPlan(
+            url, "/embed", [sample], concurrency=5, seconds=0.0, warm_up=1e-6, answers=20
+        )
+        figures = asyncio.run(run_load(plan))
+    assert len(numbers) - figures.sent >= 10
+
+
+def test_a_closed_loop_pauses_where_connections_are_lost(sample: dict[str, str]) -> None:
+    with answering(always(0, Connection="close")) as url:
+        plan = LoadPlan(url, "/embed", [sample], concurrency=1, seconds=0.3, warm_up=0)
+        figures = asyncio.run(run_load(plan))
+    # It waits for a twentieth of a second after each.
+    assert 1 <= figures.lost <= 8
+
+
 def test_a_closed_loop_has_no_more_requests_under_way_than_connections(
     sample: dict[str, str],
 ) -> None:

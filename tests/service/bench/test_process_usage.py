@@ -3,7 +3,7 @@ import subprocess
 import sys
 import threading
 
-from service.bench.process_usage import family, memory, seconds_between, thread_seconds
+from service.bench.process_usage import family, forget_peak, memory, seconds_between, thread_seconds
 from service.thread_names import name_this_thread
 
 
@@ -62,3 +62,16 @@ def test_a_name_with_parentheses_is_read_whole() -> None:
     go.set()
     thread.join()
     assert "a (b) c" in names
+
+
+def test_a_peak_is_begun_anew() -> None:
+    before = memory(os.getpid())
+    block = bytearray(64 * 2**20)
+    block[::4096] = b"x" * len(block[::4096])
+    assert memory(os.getpid()).peak > before.now + 32 * 2**20
+    del block
+    if forget_peak(os.getpid()):
+        assert memory(os.getpid()).peak < before.peak + 32 * 2**20
+    else:
+        # A system that does not allow it must be the only reason.
+        assert not os.access("/proc/self/clear_refs", os.W_OK)
