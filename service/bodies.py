@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -67,28 +69,39 @@ async def passed_through(
         RequestError: the body cannot be read, or what `read` and the question's answer raise.
     """
     ticket = running.admission.ticket(request.headers)
+    expected = running.backlog.expect(declared_bytes(request), writes)
     is_checked = may_hold_images(request)
     # Whoever waits for permission to send gets it: a refusal before would end the connection.
     if is_checked and not waits_for_permission(request):
-        running.admission.check(ticket)
+        running.admission.check(ticket, expected)
     with running.reception.body() as claim:
         body = await _read(request, running, claim)
+        ticket.begin(time.monotonic(), running.backlog.own(expected.images))
         admit = running.admission.admit_write if writes else running.admission.admit
         with admit():
             if is_checked:
-                running.admission.check(ticket)
-            content_type = content_type_of(request)
-            passage = Passage(
-                running, ticket, lambda: read(running, body, content_type), encode, is_checked
-            )
-            passage.begin()
-            yield await or_gone(request, passage.arrival, passage.withdraw)
+                running.admission.check(ticket, expected)
+            reading = partial(read, running, body, content_type_of(request))
+            passage = Passage(running, ticket, expected, len(body), reading, encode, is_checked)
+            # From here on the passage alone holds them, and gives them up where they were used.
+            del body, reading
+            try:
+                encoded = await or_gone(request, passage.begin(), passage.withdraw)
+            finally:
+                passage.end()
+            yield encoded
 
 
 def may_hold_images(request: Request) -> bool:
     """Tell by its headers whether a body may hold images."""
+    size = declared_bytes(request)
+    return size is None or size > _NO_IMAGES
+
+
+def declared_bytes(request: Request) -> int | None:
+    """Return how many bytes the body has by its headers, None where they do not say."""
     length = request.headers.get("content-length", "")
-    return not length.isdigit() or int(length) > _NO_IMAGES
+    return int(length) if length.isascii() and length.isdigit() else None
 
 
 @asynccontextmanager

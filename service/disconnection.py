@@ -52,3 +52,5 @@ async def or_gone(
         timer.cancel()
         if watch is not None:
             watch.cancel()
+        # An error that came names this frame, which would name what holds the error.
+        del arrival

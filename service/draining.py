@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -16,13 +17,13 @@ class Draining:
     """
 
     def __init__(self) -> None:
-        self._has_begun = False
+        self._began: float | None = None
         self._inside = 0
 
     @property
     def has_begun(self) -> bool:
         """Whether new requests are refused."""
-        return self._has_begun
+        return self._began is not None
 
     @property
     def inside(self) -> int:
@@ -31,7 +32,12 @@ class Draining:
 
     def begin(self) -> None:
         """Take nothing new from now on."""
-        self._has_begun = True
+        if self._began is None:
+            self._began = time.monotonic()
+
+    def deadline(self, seconds: float) -> float:
+        """Return the moment of `time.monotonic()` so many seconds after the beginning, or now."""
+        return (time.monotonic() if self._began is None else self._began) + seconds
 
     @contextmanager
     def request(self) -> Iterator[None]:

@@ -32,7 +32,7 @@ class DrainingServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Wait for the requests inside, then close the connections and the application."""
         self._draining.begin()
-        deadline = time.monotonic() + self._timeout
+        deadline = self._draining.deadline(self._timeout)
         await self._draining.wait(lambda: self.force_exit or time.monotonic() >= deadline)
         left = max(1, math.ceil(deadline - time.monotonic()))
         self.config.timeout_graceful_shutdown = left

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from queue import SimpleQueue
 from typing import ParamSpec, TypeVar, TypeVarTuple, Unpack
 
 from service.thread_names import name_this_thread
@@ -18,13 +19,59 @@ Result = TypeVar("Result")
 
 logger = logging.getLogger(__name__)
 
+Call = Callable[[], None]
+
+_PATIENT_TURN = 8
+"""While urgent calls wait, one of so many is a patient one."""
+
+
+class _Calls:
+    """Calls that wait for a thread: urgent ones first, each kind in the order of its coming."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition(threading.Lock())
+        self._urgent: deque[Call] = deque()
+        self._patient: deque[Call] = deque()
+        self._urgent_in_turn = 0
+        self._is_closed = False
+
+    def __len__(self) -> int:
+        return len(self._urgent) + len(self._patient)
+
+    def put(self, call: Call, is_urgent: bool) -> None:
+        """Put a call behind those of its kind."""
+        with self._changed:
+            (self._urgent if is_urgent else self._patient).append(call)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """There will be no more."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def get(self) -> Call | None:
+        """Return the next call, waiting for it; None when there will be no more."""
+        with self._changed:
+            while not len(self):
+                if self._is_closed:
+                    return None
+                self._changed.wait()
+            patient_waits = len(self._patient) > 0
+            has_turn = not self._urgent or self._urgent_in_turn >= _PATIENT_TURN - 1
+            if patient_waits and has_turn:
+                self._urgent_in_turn = 0
+                return self._patient.popleft()
+            self._urgent_in_turn = self._urgent_in_turn + 1 if patient_waits else 0
+            return self._urgent.popleft()
+
 
 class NamedThreads:
-    """`size` threads, called `name`-0 and so on, that take calls in the order of their coming."""
+    """`size` threads, called `name`-0 and so on, that take calls, urgent ones first."""
 
     def __init__(self, name: str, size: int) -> None:
         self.size = size
-        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._calls = _Calls()
         self._threads = [
             threading.Thread(
                 target=self._work, args=(f"{name}-{number}",), name=f"{name}-{number}", daemon=True
@@ -37,22 +84,26 @@ class NamedThreads:
         for thread in self._threads:
             thread.start()
 
-    def close(self) -> None:
-        """Finish what was handed over before, and end the threads."""
-        for _ in self._threads:
-            self._calls.put(None)
+    def close(self, timeout: float | None = None) -> None:
+        """Finish what was handed over before, and end the threads.
+
+        Args:
+            timeout: seconds after which threads that still work are left to themselves.
+        """
+        self._calls.close()
+        deadline = None if timeout is None else time.monotonic() + timeout
         for thread in self._threads:
             if thread.ident is not None:
-                thread.join()
+                thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
 
     @property
     def waiting(self) -> int:
         """How many calls wait for a thread."""
-        return self._calls.qsize()
+        return len(self._calls)
 
-    def hand_over(self, call: Callable[[], None]) -> None:
+    def hand_over(self, call: Call, is_urgent: bool = True) -> None:
         """Have a thread make a call that raises nothing."""
-        self._calls.put(call)
+        self._calls.put(call, is_urgent)
 
     async def run(
         self,
@@ -84,6 +135,8 @@ class NamedThreads:
                 call()
             except BaseException:
                 logger.exception("A call in the thread %s failed", name)
+            # While it waits for the next one, the thread holds nothing of the last.
+            del call
 
 
 def call_back(

@@ -49,7 +49,7 @@ class Preparation:
         cache: EmbeddingCache | None,
         with_thumbnails: bool,
     ) -> None:
-        self._samples = samples
+        self._samples: list[SentSample | None] = list(samples)
         self._preprocessing = preprocessing
         self._sides = preprocessing.height, preprocessing.width
         self._feature_size = feature_size
@@ -78,6 +78,9 @@ class Preparation:
         """
         row = len(self._prepared)
         sample, known = self._samples[row], self._known[row]
+        assert sample is not None
+        # The encoded files are not needed any more once there are pixels.
+        self._samples[row] = None
         self._prepared.append(
             {
                 modality: self._prepare(sample, modality, known.get(modality))
@@ -135,9 +138,7 @@ class Preparation:
             smallest = smallest_decoded(self._preprocessing)
             pixels = decode_image(sample.images[modality], self._limits, smallest)
         thumbnail = (
-            make_thumbnail(pixels, modality, self._preprocessing, sample.images[modality])
-            if self._with_thumbnails
-            else None
+            make_thumbnail(pixels, modality, self._preprocessing) if self._with_thumbnails else None
         )
         if known is not None:
             return PreparedImage(None, known.features, known.warnings, thumbnail)

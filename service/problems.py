@@ -71,7 +71,6 @@ KINDS: dict[type[errors.VreidError], Kind] = {
     request_errors.UnsupportedBody: Kind(415, "unsupported-body", "The body's type is not read"),
     request_errors.InvalidRequest: Kind(422, "invalid-request", "The request has invalid fields"),
     request_errors.Overloaded: Kind(429, "overloaded", "The service is busy", retry_after=1),
-    request_errors.ShuttingDown: SHUTTING_DOWN,
     batching_errors.DeadlinePassed: Kind(
         504, "deadline-passed", "The request waited too long", retry_after=1
     ),
@@ -118,6 +117,7 @@ KINDS: dict[type[errors.VreidError], Kind] = {
     access_errors.TooManyRequests: Kind(
         429, "too-many-requests", "The key's rate is used up", retry_after=1, closes=True
     ),
+    access_errors.KeysUnreadable: Kind(503, "keys-unreadable", "The keys cannot be read"),
     access_errors.AuditUnwritable: Kind(503, "audit-unwritable", "The audit log cannot be written"),
     ingest_errors.IngestOff: Kind(501, "ingest-off", "There is no ingest here"),
     ingest_errors.IngestFull: Kind(429, "ingest-full", "Too much is waiting", retry_after=5),

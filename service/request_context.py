@@ -21,6 +21,9 @@ from service.telemetry.metrics import Metrics
 REQUEST_ID = "X-Request-ID"
 CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
+REFUSED_ROUTE = "refused_route"
+"""Where in `scope["state"]` who answers before the routes puts the pattern of the route."""
+
 _ANSWERED_TO_THE_END = ("/health/", "/metrics")
 
 _REQUEST_ID = REQUEST_ID.lower().encode()
@@ -62,7 +65,9 @@ def with_headers(
 def route_of(scope: Scope) -> str:
     """Return the pattern that a request's path matched, as /gallery/{id}; `other` for none."""
     route = scope.get("route")
-    return "other" if route is None else str(getattr(route, "path", "other"))
+    if route is None:
+        return str(scope["state"].get(REFUSED_ROUTE, "other"))
+    return str(getattr(route, "path", "other"))
 
 
 def _shutting_down(request_id: str) -> Response:

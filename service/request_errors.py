@@ -13,7 +13,6 @@ VreidError
     ├── MisdirectedRequest   the Host is none that the service answers to
     ├── CrossSiteRequest     a page of another site sent it
     ├── Overloaded           more than the service holds, or computes in time
-    ├── ShuttingDown         the service finishes what it has and takes nothing new
     └── NotReady             the bundle, the engine or the gallery cannot answer
 """
 
@@ -58,20 +57,20 @@ class BodyTooSlow(RequestError):
     """The body did not arrive in time."""
 
 
+LONGEST_RETRY_AFTER = 30
+"""Seconds: an estimate of a longer time says no more than that it is long."""
+
+
 class Overloaded(RequestError):
     """More is in work than the service holds, or computes in time.
 
     Attributes:
-        retry_after: seconds after which to try again.
+        retry_after: seconds after which to try again, 1 to LONGEST_RETRY_AFTER.
     """
 
     def __init__(self, message: str, retry_after: int = 1) -> None:
-        self.retry_after = max(1, retry_after)
+        self.retry_after = min(max(1, retry_after), LONGEST_RETRY_AFTER)
         super().__init__(message)
-
-
-class ShuttingDown(RequestError):
-    """The service finishes what it has and takes nothing new."""
 
 
 class NotReady(RequestError):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 
 import anyio.to_thread
@@ -35,6 +38,10 @@ from vreid.engines.names import GPU_ENGINES
 from vreid.engines.processors import usable_processors
 
 _GPU_DELAY = 0.002
+
+_CLOSING_SECONDS = 6
+"""That closing may take after the requests had their time: what starts and stops the service gives
+it ten."""
 
 logger = logging.getLogger(__name__)
 
@@ -106,8 +113,13 @@ class Running:
         """Ask whether every lane runs.
 
         Raises:
-            NotReady: one has ended by a fault.
+            NotReady: one has ended by a fault, or computes for so long that it hangs.
         """
+        if hung := self.batcher.hung_lanes():
+            raise NotReady(
+                f"{hung} of {self.batcher.lanes} lanes compute for many times as long as usual; "
+                "start the service again if that does not end"
+            )
         running, lanes = self.batcher.lanes_running, self.batcher.lanes
         if running < lanes:
             raise NotReady(
@@ -134,20 +146,31 @@ class Running:
             self.retention.start()
 
     async def close(self) -> None:
-        """Finish what is in work and close everything."""
-        if self.crew is not None:
-            await anyio.to_thread.run_sync(self.crew.stop, float(self.settings.drain_timeout))
-        if self.retention is not None:
-            await anyio.to_thread.run_sync(self.retention.stop)
-        await anyio.to_thread.run_sync(self.batcher.close, float(self.settings.drain_timeout))
-        await anyio.to_thread.run_sync(self.workers.close)
-        if self.intake is not None:
-            await self.intake.close()
-        if self.embedder.cache is not None:
-            self.embedder.cache.close()
-        self.gallery.close()
-        if self.access is not None:
-            self.access.audit.close()
+        """Finish what is in work and close everything.
+
+        All steps together end `drain_timeout` and a few seconds after the service was told to stop;
+        what is not finished then is left. A step that fails keeps no other from its turn.
+        """
+        deadline = self.draining.deadline(self.settings.drain_timeout + _CLOSING_SECONDS)
+
+        async def within(stop: Callable[[float], None]) -> None:
+            await anyio.to_thread.run_sync(stop, max(0.0, deadline - time.monotonic()))
+
+        # The last that is named is closed first.
+        async with AsyncExitStack() as steps:
+            if self.access is not None:
+                steps.callback(self.access.close)
+            steps.callback(self.gallery.close)
+            if self.embedder.cache is not None:
+                steps.callback(self.embedder.cache.close)
+            if self.intake is not None:
+                steps.push_async_callback(self.intake.close)
+            steps.push_async_callback(within, self.workers.close)
+            steps.push_async_callback(within, self.batcher.close)
+            if self.retention is not None:
+                steps.push_async_callback(within, self.retention.stop)
+            if self.crew is not None:
+                steps.push_async_callback(within, self.crew.stop)
 
 
 def open_running(settings: Settings) -> Running:
@@ -161,8 +184,20 @@ def open_running(settings: Settings) -> Running:
         AccessError: keys or audit log cannot be opened.
     """
     check_ingest(settings)
-    access = open_access(settings.access)
-    embedder, gallery = _open_embedder_and_gallery(settings)
+    with ExitStack() as opened:
+        access = open_access(settings.access)
+        if access is not None:
+            opened.callback(access.close)
+        embedder, gallery = _open_embedder_and_gallery(settings)
+        opened.callback(gallery.close)
+        running = _put_together(settings, embedder, gallery, access)
+        opened.pop_all()
+    return running
+
+
+def _put_together(
+    settings: Settings, embedder: Embedder, gallery: GalleryProtocol, access: Access | None
+) -> Running:
     metrics = Metrics()
     metrics.name_engine(embedder.engine)
     batcher = open_batcher(settings.batching, embedder, metrics)
@@ -179,12 +214,11 @@ def open_running(settings: Settings) -> Running:
         batcher,
         backlog,
         Admission(
-            batcher,
             backlog,
             metrics,
             pending=settings.pending,
-            queue=settings.batching.queue,
             deadline=settings.deadline,
+            longest_deadline=settings.longest_deadline,
         ),
         Workers(threads, settings.lock_timeout),
         Reception(settings.receiving, settings.receiving_bytes, metrics),

@@ -80,6 +80,8 @@ def server_config(running: Running) -> uvicorn.Config:
         loop="auto",
         http="auto",
         ws="none",
+        # The audit log tells who connected, which a header must not change.
+        proxy_headers=False,
         access_log=False,
         log_config=None,
         timeout_graceful_shutdown=running.settings.drain_timeout,

@@ -135,6 +135,11 @@ class Settings(BaseSettings):
         description="seconds that a request may wait for those before it; one that would wait "
         "longer is told 429 at once. The header X-Deadline-Ms says it for one request",
     )
+    longest_deadline: float = Field(
+        default=300.0,
+        gt=0,
+        description="seconds that X-Deadline-Ms counts for at most",
+    )
     batching: BatchingSettings = Field(
         default_factory=BatchingSettings,
         description="how images of several requests are computed together",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -38,10 +39,15 @@ class Workers:
         self.decoding.start()
         self.answering.start()
 
-    def close(self) -> None:
-        """Finish what was handed over before, and end the threads."""
-        self.decoding.close()
-        self.answering.close()
+    def close(self, timeout: float | None = None) -> None:
+        """Finish what was handed over before, and end the threads.
+
+        Args:
+            timeout: seconds after which threads that still work are left to themselves.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        self.decoding.close(timeout)
+        self.answering.close(None if deadline is None else max(0.0, deadline - time.monotonic()))
 
     async def run(
         self,

@@ -9,10 +9,8 @@ from contextlib import contextmanager
 
 from starlette.datastructures import Headers
 
-from service.batching.backlog import Backlog
-from service.batching.batcher import Batcher
+from service.batching.backlog import Backlog, Expected
 from service.batching.ticket import Ticket
-from service.batching.urgency import Urgency
 from service.request_errors import FieldProblem, InvalidRequest, Overloaded
 from service.telemetry.metrics import Metrics
 
@@ -33,21 +31,19 @@ class Admission:
 
     def __init__(
         self,
-        batcher: Batcher,
         backlog: Backlog,
         metrics: Metrics,
         *,
         pending: int,
-        queue: int,
         deadline: float,
+        longest_deadline: float,
     ) -> None:
-        self._batcher = batcher
         self._backlog = backlog
         self._metrics = metrics
         self._pending = pending
         self._pending_writes = max(1, pending // 2)
-        self._queue = queue
         self._deadline = deadline
+        self._longest_deadline = longest_deadline
         self._held = 0
         self._held_writes = 0
 
@@ -57,48 +53,38 @@ class Admission:
         return self._held
 
     def ticket(self, headers: Headers) -> Ticket:
-        """Return what a request is to the queues, its deadline counted from now.
+        """Return what a request is to the queues; its deadline counts from the end of its body.
 
         Raises:
             InvalidRequest: the header with the deadline is no number of milliseconds.
         """
         given = headers.get(DEADLINE)
-        seconds = self._deadline if given is None else milliseconds(given) / 1000
-        return Ticket(deadline=time.monotonic() + seconds)
+        if given is None:
+            return Ticket(patience=self._deadline)
+        seconds = min(milliseconds(given) / 1000, self._longest_deadline)
+        return Ticket(patience=seconds, is_stated=True)
 
-    def check(self, ticket: Ticket, is_held: bool = False) -> None:
-        """Refuse a request that would not be computed in time.
+    def check(self, ticket: Ticket, expected: Expected) -> None:
+        """Refuse a request that would have to wait for longer than it may.
 
         Args:
             ticket: of the request.
-            is_held: whether it counts among those that were let in.
+            expected: what it is taken to bring; where it counts already, it is left out.
 
         Raises:
             Overloaded: saying when to come back.
         """
-        ahead = self._backlog.seconds(ticket.urgency, besides=int(is_held))
-        if ticket.deadline is not None and ahead > 0:
-            late = time.monotonic() + _CAUTION * ahead - ticket.deadline
-            if late > 0:
-                self._metrics.refused("deadline")
-                raise Overloaded(
-                    f"it would wait about {ahead:.2g} s for those before it, longer than its "
-                    "deadline; try again later",
-                    retry_after=math.ceil(late),
-                )
-
-    def check_queue(self, images: int) -> None:
-        """Refuse a request whose images find no room; an empty queue takes any.
-
-        Raises:
-            Overloaded: saying when to come back.
-        """
-        waiting = self._batcher.queued
-        if waiting and waiting + images > self._queue:
-            self._metrics.refused("queue")
+        ahead = self._backlog.seconds(ticket.urgency, besides=expected)
+        left = ticket.left(time.monotonic(), self._backlog.worst_own(expected.images))
+        if left is None or not ahead > 0:
+            return
+        late = _CAUTION * ahead - left
+        if late > 0:
+            self._metrics.refused("deadline")
             raise Overloaded(
-                f"{waiting} images wait to be embedded and {self._queue} may; try again later",
-                retry_after=math.ceil(self._backlog.seconds(Urgency.INGEST)),
+                f"it would wait about {ahead:.2g} s for those before it, longer than its "
+                "deadline; try again later",
+                retry_after=math.ceil(late),
             )
 
     @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import Counter
@@ -14,16 +15,23 @@ from itertools import chain
 from service.batching.branch_queues import Bounds, BranchQueues
 from service.batching.costs import Costs
 from service.batching.errors import ClientGone, DeadlinePassed, LanesEnded
-from service.batching.lane import Outcome, run_branch
-from service.batching.submission import BranchPixels, Embedded, QueuedImage, Submission
+from service.batching.lane import Hand, Outcome, run_branch
+from service.batching.submission import BranchPixels, Embedded, Submission
 from service.batching.ticket import Ticket
 from service.batching.urgency import Urgency
+from service.request_errors import Overloaded
 from service.telemetry.metrics import Metrics
 from service.thread_names import name_this_thread
 from vreid.engines import BranchRunner
 from vreid.modality import Modality
 
 logger = logging.getLogger(__name__)
+
+_HUNG_AFTER = 20
+"""Times its mean that a run may take."""
+
+SHORTEST_HANG = 30.0
+"""Seconds that a run may take whatever its mean: a machine may stand still for a while."""
 
 
 class Batcher:
@@ -57,6 +65,7 @@ class Batcher:
         self._closing = False
         self._lanes_running = bounds.lanes
         self.lanes = bounds.lanes
+        self._hands = [Hand() for _ in range(bounds.lanes)]
         self._threads = [
             threading.Thread(target=self._work, args=(number,), name=f"lane-{number}", daemon=True)
             for number in range(bounds.lanes)
@@ -73,12 +82,15 @@ class Batcher:
         """Finish what waits and end the lanes; what is left after `timeout` seconds fails."""
         with self._changed:
             self._closing = True
+            self._queues.hurry()
             self._changed.notify_all()
         deadline = None if timeout is None else time.monotonic() + timeout
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
-        self._fail_queued(LanesEnded("the service is shutting down; send the request again"))
+        with self._changed:
+            left = [*self._queues.submissions(), *self._in_hands()]
+        self._fail(left, LanesEnded("the service is shutting down; send the request again"))
 
     @property
     def lanes_running(self) -> int:
@@ -99,33 +111,68 @@ class Batcher:
         """Return how many images of a branch wait for a lane."""
         return self._queues.waiting(modality, Urgency.INGEST)
 
-    def submit(self, samples: Sequence[BranchPixels], ticket: Ticket) -> Future[Embedded]:
+    def hung_lanes(self) -> int:
+        """Return how many lanes compute for so long that they will hardly come back."""
+        with self._changed:
+            now = time.monotonic()
+            return sum(
+                hand.began is not None and now - hand.began > self._longest(hand)
+                for hand in self._hands
+            )
+
+    def _longest(self, hand: Hand) -> float:
+        expected = self.costs.of(Counter(image.modality for image in hand.images))
+        return max(SHORTEST_HANG, _HUNG_AFTER * expected)
+
+    def submit(
+        self, samples: Sequence[BranchPixels], ticket: Ticket, room: int | None = None
+    ) -> Future[Embedded]:
         """Queue the images of samples, each with at least one.
+
+        Args:
+            samples: what is to be computed.
+            ticket: of their request.
+            room: images that may wait together; an empty queue takes any.
 
         Returns:
             What gets the features, or raises DeadlinePassed, ClientGone, LanesEnded or EngineError.
 
         Raises:
             NoModality: a sample has no image.
+            Overloaded: the queue has no room.
         """
         submission = Submission(samples, self._feature_size, ticket, time.monotonic())
+        future = submission.future
         if not submission.images:
             submission.finish()
-            return submission.future
+            return future
         with self._changed:
-            if self._lanes_running and not self._closing:
+            waiting = len(self._queues)
+            is_full = room is not None and waiting > 0 and waiting + len(submission.images) > room
+            ended = not self._lanes_running or self._closing
+            if not (is_full or ended):
+                submission.found_free = self._is_a_lane_free()
                 self._queues.push(submission)
                 self._changed.notify(len(submission.images))
-                ended = False
-            else:
-                ended = True
         if ended:
             submission.give_up()
-            submission.future.set_exception(
-                LanesEnded("nothing computes here any more; start the service again")
-            )
-        ticket.when_withdrawn(lambda: self._drop(submission))
-        return submission.future
+            submission.fail(LanesEnded("nothing computes here any more; start the service again"))
+        elif is_full:
+            submission.give_up()
+            raise self._no_room(waiting, room)
+        else:
+            ticket.when_ended(partial(self._drop, submission), partial(self._expire, submission))
+            if submission.is_over:
+                # It was answered between the queue and here.
+                ticket.settle()
+        return future
+
+    def _no_room(self, waiting: int, room: int | None) -> Overloaded:
+        self._metrics.refused("queue")
+        return Overloaded(
+            f"{waiting} images wait to be embedded and {room} may; try again later",
+            retry_after=math.ceil(self.seconds_ahead(Urgency.INGEST)),
+        )
 
     def embed_for_ingest(self, samples: Sequence[BranchPixels]) -> Embedded:
         """Embed samples that nobody waits for alone; blocks until the lanes had time for them.
@@ -137,37 +184,49 @@ class Batcher:
         return self.submit(samples, Ticket(Urgency.INGEST)).result()
 
     def seconds_ahead(self, urgency: Urgency) -> float:
-        """Return in how many seconds the lanes will have done what goes before this urgency."""
+        """Return in how many seconds a lane will be there for what comes now."""
         with self._changed:
+            if self._is_a_lane_free():
+                return 0.0
             images = {
                 branch: in_lanes + self._queues.waiting(branch, urgency)
                 for branch, in_lanes in self._in_lanes.items()
             }
-        return self.costs.of(images) / self.lanes
+            lanes = max(1, self._lanes_running)
+        return self.costs.of(images) / lanes
 
     def seconds_of(self, samples: Iterable[BranchPixels]) -> float:
         """Return the seconds that all lanes together take for the images of samples."""
-        return self.costs.of(Counter(chain.from_iterable(samples))) / self.lanes
+        return self.costs.of(Counter(chain.from_iterable(samples))) / max(1, self._lanes_running)
+
+    def _is_a_lane_free(self) -> bool:
+        busy = sum(hand.began is not None for hand in self._hands)
+        return busy < self._lanes_running and not len(self._queues)
+
+    def _in_hands(self) -> list[Submission]:
+        return list(
+            dict.fromkeys(image.submission for hand in self._hands for image in hand.images)
+        )
 
     def _work(self, number: int) -> None:
         name_this_thread(f"lane-{number}")
-        images: list[QueuedImage] = []
+        hand = self._hands[number]
         try:
-            while images := self._take():
-                self._compute(images)
+            while self._take(hand):
+                self._compute(hand)
         except BaseException as error:
             logger.critical("A lane ended by a fault", exc_info=error)
-            self._lane_ended(images, error)
+            self._lane_ended(hand, error)
 
-    def _take(self) -> list[QueuedImage]:
-        """Return the next run's images, waiting for them; none when there will be no more."""
+    def _take(self, hand: Hand) -> bool:
+        """Take the next run's images, waiting for them; False when there will be no more."""
         while True:
             with self._changed:
                 now = time.monotonic()
                 due = self._queues.due(now)
                 if due is None and self._closing:
-                    return []
-                if due is None or (due > 0 and not self._closing):
+                    return False
+                if due is None or due > 0:
                     self._changed.wait(due)
                     continue
                 images, late = self._queues.take(now)
@@ -176,6 +235,8 @@ class Batcher:
                     if submission.begun is None:
                         submission.begun = now
                     self._in_lanes[image.modality] += 1
+                if images:
+                    hand.images, hand.began = images, now
             self._refuse_late(late)
             if images:
                 self._metrics.run_begins(
@@ -183,29 +244,28 @@ class Batcher:
                     images[0].submission.ticket.urgency,
                     [now - image.submission.submitted for image in images],
                 )
-                return images
+                return True
 
-    def _compute(self, images: list[QueuedImage]) -> None:
-        modality = images[0].modality
+    def _compute(self, hand: Hand) -> None:
+        modality = hand.images[0].modality
         began = time.perf_counter()
         outcomes = run_branch(
-            self.engine, modality, [image.pixels for image in images], self._feature_size
+            self.engine, modality, [image.pixels for image in hand.images], self._feature_size
         )
         seconds = time.perf_counter() - began
         self._metrics.run_ended(modality, seconds)
-        self._hand_over(images, outcomes, seconds)
+        self._hand_over(hand, outcomes, seconds)
+        # Not before: whoever looks after a lane that has ended finds here whom it owes an answer.
+        hand.images = []
 
-    def _hand_over(
-        self, images: list[QueuedImage], outcomes: Sequence[Outcome], seconds: float
-    ) -> None:
+    def _hand_over(self, hand: Hand, outcomes: Sequence[Outcome], seconds: float) -> None:
         now = time.monotonic()
         finished: list[Submission] = []
         failed: list[tuple[Submission, Exception]] = []
-        modality = images[0].modality
         with self._changed:
-            self.costs.add(modality, len(images), seconds)
-            self._in_lanes[modality] -= len(images)
-            for image, outcome in zip(images, outcomes, strict=True):
+            self.costs.add(hand.images[0].modality, len(hand.images), seconds)
+            self._put_down(hand)
+            for image, outcome in zip(hand.images, outcomes, strict=True):
                 submission = image.submission
                 if submission.is_over:
                     continue
@@ -218,52 +278,69 @@ class Batcher:
         # Outside the lock: a future calls back whoever waits for it.
         for submission in finished:
             began = submission.begun or now
+            submission.ticket.waited += began - submission.submitted
             self._metrics.stage("queue", began - submission.submitted)
             self._metrics.stage("inference", now - began)
             submission.finish()
         for submission, error in failed:
-            submission.future.set_exception(error)
+            submission.fail(error)
+
+    def _put_down(self, hand: Hand) -> None:
+        """The lane computes nothing any more; belongs to whoever holds the lock."""
+        if hand.began is not None:
+            hand.began = None
+            for image in hand.images:
+                self._in_lanes[image.modality] -= 1
 
     def _drop(self, submission: Submission) -> None:
         """Take out what nobody waits for any more."""
-        with self._changed:
-            self._queues.remove(submission)
-            was_under_way = submission.give_up()
-        if was_under_way:
+        if self._fail([submission], ClientGone("the client has hung up")):
             self._metrics.dropped("client-gone")
-            submission.future.set_exception(ClientGone("the client has hung up"))
+
+    def _expire(self, submission: Submission) -> None:
+        """Take out what is too late; once an image of it is in a lane, it is finished."""
+        with self._changed:
+            if not submission.is_late(time.monotonic()):
+                return
+            self._queues.remove(submission)
+        self._refuse_late([submission])
 
     def _refuse_late(self, late: Iterable[Submission]) -> None:
         for submission in late:
-            with self._changed:
-                was_under_way = submission.give_up()
-            if was_under_way:
+            waited = time.monotonic() - submission.submitted
+            if self._fail([submission], deadline_passed(waited)):
                 self._metrics.dropped("deadline")
-                submission.future.set_exception(
-                    DeadlinePassed(
-                        f"it waited {time.monotonic() - submission.submitted:.2g} s and nothing of "
-                        "it was computed; try again in a second, or give it a longer deadline"
-                    )
-                )
 
-    def _lane_ended(self, images: Sequence[QueuedImage], error: BaseException) -> None:
+    def _lane_ended(self, hand: Hand, error: BaseException) -> None:
         fault = LanesEnded(f"the thread that computed it ended: {error!r}")
         with self._changed:
             self._lanes_running -= 1
-            for image in images:
-                self._in_lanes[image.modality] -= 1
-            hit = list(dict.fromkeys(image.submission for image in images))
+            self._put_down(hand)
+            hit = list(dict.fromkeys(image.submission for image in hand.images))
+            hand.images = []
         self._fail(hit, fault)
+        for submission in hit:
+            # Of one whose features were complete nobody else would say anything.
+            submission.fail(fault)
         if not self._lanes_running:
-            self._fail_queued(fault)
+            self._fail(self.submissions(), fault)
 
-    def _fail_queued(self, error: LanesEnded) -> None:
-        self._fail(self.submissions(), error)
-
-    def _fail(self, submissions: Iterable[Submission], error: Exception) -> None:
+    def _fail(self, submissions: Iterable[Submission], error: Exception) -> int:
+        """Fail what is still under way; return how many were."""
+        failed = 0
         for submission in submissions:
             with self._changed:
                 self._queues.remove(submission)
                 was_under_way = submission.give_up()
             if was_under_way:
-                submission.future.set_exception(error)
+                failed += 1
+                submission.fail(error)
+        return failed
+
+
+def deadline_passed(waited: float) -> DeadlinePassed:
+    """Say to a request that it waited so many seconds in vain."""
+    return DeadlinePassed(
+        f"it waited {waited:.2g} s and nothing of it was computed; try again in a second, or give "
+        "it a longer deadline"
+    )

@@ -57,6 +57,7 @@ class BranchQueues:
 
     def __init__(self, branches: Iterable[Modality], bounds: Bounds) -> None:
         self._bounds = bounds
+        self._delay = bounds.delay
         self._queues: Mapping[Urgency, Mapping[Modality, OrderedDict[QueuedImage, None]]] = {
             urgency: {modality: OrderedDict() for modality in branches} for urgency in Urgency
         }
@@ -89,9 +90,13 @@ class BranchQueues:
                 found.update(dict.fromkeys(image.submission for image in queue))
         return list(found)
 
+    def hurry(self) -> None:
+        """From now on nothing waits for others to share its run."""
+        self._delay = 0.0
+
     def due(self, now: float) -> float | None:
         """Return in how many seconds the next run may be taken, None where nothing waits."""
-        if not self._bounds.delay:
+        if not self._delay:
             return 0.0 if len(self) else None
         waits = [
             self._wait_of(queue, now)
@@ -117,7 +122,7 @@ class BranchQueues:
         images: list[QueuedImage] = []
         while queue and len(images) < size:
             submission = next(iter(queue)).submission
-            if submission.begun is None and submission.ticket.is_late(now):
+            if submission.is_late(now):
                 self.remove(submission)
                 late.append(submission)
             else:
@@ -129,10 +134,10 @@ class BranchQueues:
     def _wait_of(self, queue: OrderedDict[QueuedImage, None], now: float) -> float:
         if len(queue) >= self._bounds.most:
             return 0.0
-        return max(0.0, next(iter(queue)).submission.submitted + self._bounds.delay - now)
+        return max(0.0, next(iter(queue)).submission.submitted + self._delay - now)
 
     def _may_go(self, queue: OrderedDict[QueuedImage, None], now: float) -> bool:
-        return bool(queue) and (not self._bounds.delay or self._wait_of(queue, now) == 0)
+        return bool(queue) and (not self._delay or self._wait_of(queue, now) == 0)
 
     def _next_urgency(self, now: float) -> Urgency | None:
         can_go = [

@@ -1,19 +1,33 @@
-"""One run of one branch, in which an image that fails fails alone."""
+"""What one lane has in its hands, and one run of one branch, in which what fails fails alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.batching.submission import Pixels
+from service.batching.submission import Pixels, QueuedImage
 from vreid.engines import BranchRunner
 from vreid.errors import EngineError
 from vreid.modality import Modality
 
 Outcome = NDArray[np.float32] | Exception
 """The features (D,) of one image, or why it has none."""
+
+
+@dataclass(slots=True)
+class Hand:
+    """What one lane holds.
+
+    Attributes:
+        images: whose requests get their answer from this lane.
+        began: the moment of `time.monotonic()` that it began to compute, None while it does not.
+    """
+
+    images: list[QueuedImage] = field(default_factory=list)
+    began: float | None = None
 
 
 def run_branch(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from typing import TypeAlias
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from service.batching.ticket import Ticket
 from vreid.embedding import round_to_stored
-from vreid.errors import NoModality, VreidError
+from vreid.errors import NoModality
 from vreid.modality import MODALITIES, Modality
 
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -30,7 +31,8 @@ class Submission:
         future: gets the features, or what went wrong.
         submitted: the moment of `time.monotonic()`.
         begun: the moment that the first of its images was taken by a lane, None before.
-        images: what is to be computed.
+        found_free: whether a lane was free when it came: then nobody made it wait.
+        images: what is to be computed; none when it is over.
     """
 
     __slots__ = (
@@ -38,6 +40,7 @@ class Submission:
         "_mask",
         "_remaining",
         "begun",
+        "found_free",
         "future",
         "images",
         "submitted",
@@ -51,6 +54,7 @@ class Submission:
         self.future: Future[Embedded] = Future()
         self.submitted = now
         self.begun: float | None = None
+        self.found_free = False
         self._features = np.zeros((len(samples), len(MODALITIES), feature_size), dtype=np.float32)
         self._mask = np.zeros((len(samples), len(MODALITIES)), dtype=np.bool_)
         self.images = [
@@ -70,6 +74,10 @@ class Submission:
         """Whether it was answered, with features or without."""
         return self._remaining <= 0
 
+    def is_late(self, now: float) -> bool:
+        """Tell whether its turn should have come before `now`."""
+        return self.begun is None and not self.found_free and self.ticket.is_late(now)
+
     def keep(self, image: QueuedImage, features: NDArray[np.float32]) -> bool:
         """Take the features (D,) of one image; return whether they were the last."""
         self._features[image.row, image.modality.index] = features
@@ -77,19 +85,33 @@ class Submission:
         return self._remaining == 0
 
     def give_up(self) -> bool:
-        """Take no more features; return whether it was still under way."""
+        """Take no more features and forget the images; return whether it was still under way."""
         was_under_way = self._remaining > 0
         self._remaining = 0
+        self._let_go()
         return was_under_way
 
     def finish(self) -> None:
         """Hand over the features, or say why they cannot be."""
+        self._let_go()
         try:
             features = round_to_stored(self._features)
-        except VreidError as error:
-            self.future.set_exception(error)
+        except BaseException as error:
+            self.fail(error)
         else:
-            self.future.set_result((features, self._mask))
+            with suppress(InvalidStateError):
+                self.future.set_result((features, self._mask))
+
+    def fail(self, error: BaseException) -> None:
+        """Say why there are no features, unless something has been said."""
+        with suppress(InvalidStateError):
+            self.future.set_exception(error)
+
+    def _let_go(self) -> None:
+        # Each image names its submission, and the ticket whom to tell: without cycles, all of it
+        # goes at the moment of the answer and not when the collector comes by.
+        self.images = []
+        self.ticket.settle()
 
 
 class QueuedImage:

@@ -12,17 +12,73 @@ class Ticket:
 
     Attributes:
         urgency: of its images.
-        deadline: the moment of `time.monotonic()` by which its computing has to have begun, None
-            where it may wait for ever.
+        patience: seconds that it may take, None where it may wait for ever.
+        is_stated: whether the client named them, for all that follows its body; else they are for
+            the wait alone.
+        deadline: the moment of `time.monotonic()` by which its turn has to have come, None before
+            its body is complete and where it may wait for ever.
+        waited: seconds that others have made it wait.
     """
 
-    __slots__ = ("_on_withdrawal", "_withdrawn", "deadline", "urgency")
+    __slots__ = (
+        "_on_expiry",
+        "_on_withdrawal",
+        "_own",
+        "_withdrawn",
+        "deadline",
+        "is_stated",
+        "patience",
+        "urgency",
+        "waited",
+    )
 
-    def __init__(self, urgency: Urgency = Urgency.SEARCH, deadline: float | None = None) -> None:
+    def __init__(
+        self,
+        urgency: Urgency = Urgency.SEARCH,
+        deadline: float | None = None,
+        patience: float | None = None,
+        is_stated: bool = False,
+    ) -> None:
         self.urgency = urgency
+        self.patience = patience
+        self.is_stated = is_stated
         self.deadline = deadline
+        self.waited = 0.0
+        self._own = 0.0
         self._withdrawn = False
         self._on_withdrawal: Callable[[], None] | None = None
+        self._on_expiry: Callable[[], None] | None = None
+
+    def begin(self, now: float, own: float) -> None:
+        """The body is complete: from now on others may make it wait.
+
+        Args:
+            now: `time.monotonic()`.
+            own: seconds that the request is expected to take where it waits for nobody.
+        """
+        if self.patience is not None:
+            self._own = own
+            self.deadline = now + self._wait_allowed(self.patience, own)
+
+    def _wait_allowed(self, patience: float, own: float) -> float:
+        return max(0.0, patience - own) if self.is_stated else patience
+
+    def left(self, now: float, own: float) -> float | None:
+        """Return for how many seconds others may still make it wait, None for ever.
+
+        Args:
+            now: `time.monotonic()`.
+            own: seconds that the request itself takes, if a deadline that was stated is to be kept
+                even where things go badly.
+        """
+        if self.deadline is None:
+            return None if self.patience is None else self._wait_allowed(self.patience, own)
+        return self.deadline - now - (max(0.0, own - self._own) if self.is_stated else 0.0)
+
+    def worked_on(self, seconds: float) -> None:
+        """Leave out what was spent on this request itself."""
+        if self.deadline is not None:
+            self.deadline += seconds
 
     @property
     def withdrawn(self) -> bool:
@@ -33,15 +89,27 @@ class Ticket:
         """Say that nobody waits any more: what is queued is dropped, what is in work ends."""
         # In this order: whoever sets the callback looks at the flag afterwards.
         self._withdrawn = True
-        if self._on_withdrawal is not None:
-            self._on_withdrawal()
-
-    def when_withdrawn(self, callback: Callable[[], None]) -> None:
-        """Call `callback` at the withdrawal; at once where that has been."""
-        self._on_withdrawal = callback
-        if self._withdrawn:
+        callback = self._on_withdrawal
+        if callback is not None:
             callback()
 
+    def expire(self) -> None:
+        """Look whether what is queued is too late, and end it then."""
+        callback = self._on_expiry
+        if callback is not None:
+            callback()
+
+    def when_ended(self, withdrawn: Callable[[], None], expired: Callable[[], None]) -> None:
+        """Call `withdrawn` at the withdrawal, at once where that was; `expired` at `expire`."""
+        self._on_expiry = expired
+        self._on_withdrawal = withdrawn
+        if self._withdrawn:
+            withdrawn()
+
+    def settle(self) -> None:
+        """Forget whom to call: what it would end is over."""
+        self._on_withdrawal = self._on_expiry = None
+
     def is_late(self, now: float) -> bool:
-        """Tell whether its computing has not begun in time, `now` being `time.monotonic()`."""
+        """Tell whether its turn has not come in time, `now` being `time.monotonic()`."""
         return self.deadline is not None and now > self.deadline

@@ -21,4 +21,6 @@ async def live(running: RunningService) -> HealthAnswer:
 @router.get("/ready", summary="Can it search?", responses=problems_of(503))
 def ready(running: RunningService) -> HealthAnswer:
     """Answer 200 only when every part answered just now; a failure means send no requests."""
+    if running.access is not None:
+        running.access.ring.check_readable()
     return HealthAnswer(status="ready", checks=running.check_ready())

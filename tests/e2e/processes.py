@@ -88,6 +88,14 @@ def wait_until_ready(service: ServiceProcess) -> None:
         time.sleep(0.05)
 
 
+def wait_until_not_ready(service: ServiceProcess) -> None:
+    """Return when the service has noticed that it is to end."""
+    deadline = time.monotonic() + _START_SECONDS
+    while service.client.get("/health/ready").status_code == 200:
+        assert time.monotonic() < deadline, "the service did not notice the signal"
+        time.sleep(0.01)
+
+
 def command(arguments: Sequence[str | Path]) -> list[str]:
     """Return the command line of a `vreid` command in this environment."""
     start = "from vreid.cli import main; main()"

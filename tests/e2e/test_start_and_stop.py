@@ -5,13 +5,18 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.e2e.processes import ServiceProcess, clean_environment, serving, vreid
+from tests.e2e.processes import (
+    ServiceProcess,
+    clean_environment,
+    serving,
+    vreid,
+    wait_until_not_ready,
+)
 from tests.service.problem_checks import assert_problem
 from tests.service.vehicles import triplet
 from vreid.bundle import Bundle
@@ -67,13 +72,6 @@ def test_the_log_names_the_bundle_the_gallery_and_its_number_of_records(
     with serving(bundle.path, tmp_path / "gallery") as service:
         log = service.log.read_text()
     assert f"bundle {bundle.path}; gallery {tmp_path / 'gallery'}, 1 records" in log
-
-
-def wait_until_not_ready(service: ServiceProcess) -> None:
-    deadline = time.monotonic() + 60
-    while service.client.get("/health/ready").status_code == 200:
-        assert time.monotonic() < deadline, "the service did not notice the signal"
-        time.sleep(0.01)
 
 
 def test_requests_that_run_at_sigterm_are_answered_and_new_ones_are_sent_away(

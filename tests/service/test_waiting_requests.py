@@ -51,7 +51,8 @@ def asking(client: httpx.Client, path: str = "/embed", identity: int = 1) -> Ask
 
 def make_slow(running: Running) -> None:
     """Have the service believe that images take seconds."""
-    for modality in MODALITIES:
+    # One slow image is not believed.
+    for modality in MODALITIES * 50:
         running.batcher.costs.add(modality, 1, 60.0)
 
 
@@ -108,8 +109,7 @@ def test_a_service_with_nothing_to_do_takes_what_has_hardly_any_time(
 ) -> None:
     client, _ = one_lane
     answer = client.post("/embed", files=triplet(1), headers={"X-Deadline-Ms": "1"})
-    # It may come too late for its lane, but there is no reason to refuse it.
-    assert answer.status_code in (200, 504)
+    assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("given", ["0", "-5", "soon", "1.5", "9" * 30, ""])

@@ -1,9 +1,11 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
+from service.named_threads import NamedThreads
 from service.workers import Workers
 
 
@@ -86,3 +88,38 @@ def test_a_panic_ends_its_call_and_no_thread(workers: Workers) -> None:
         return await workers.run(lambda: 7)
 
     assert asyncio.run(panic_often()) == 7
+
+
+def test_patient_calls_give_way_and_have_their_turn_all_the_same() -> None:
+    go_on = threading.Event()
+    made: list[str] = []
+    threads = NamedThreads("one", 1)
+    threads.hand_over(lambda: waited(go_on))
+    for number in range(2):
+        threads.hand_over(partial(made.append, f"patient {number}"), is_urgent=False)
+    for _ in range(12):
+        threads.hand_over(lambda: made.append("urgent"))
+    threads.start()
+    go_on.set()
+    threads.close(60)
+    assert made == ["urgent"] * 6 + ["patient 0"] + ["urgent"] * 6 + ["patient 1"]
+
+
+def waited(event: threading.Event) -> None:
+    assert event.wait(60)
+
+
+def test_closing_does_not_wait_for_ever() -> None:
+    go_on, begun = threading.Event(), threading.Event()
+
+    def block() -> None:
+        begun.set()
+        go_on.wait(60)
+
+    threads = NamedThreads("one", 1)
+    threads.start()
+    threads.hand_over(block)
+    assert begun.wait(60)
+    threads.close(0.0)
+    go_on.set()
+    threads.close(60)

@@ -59,11 +59,11 @@ class RetentionThread:
         """Begin in the background."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """End after the present deletion."""
+    def stop(self, timeout: float | None = None) -> None:
+        """End after the present deletion; one that takes longer than `timeout` seconds is left."""
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(timeout)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

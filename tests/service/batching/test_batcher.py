@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from service.batching.batcher import Batcher
-from service.batching.branch_queues import Bounds
+from service.batching.branch_queues import Bounds, BranchQueues
 from service.batching.errors import ClientGone, DeadlinePassed, LanesEnded
+from service.batching.submission import QueuedImage, Submission
 from service.batching.ticket import Ticket
 from service.batching.urgency import Urgency
-from service.telemetry.metrics import Metrics
+from service.request_errors import Overloaded
+from service.telemetry.metrics import Metrics, Stage
 from tests.service.batching.engines import (
     FEATURE_SIZE,
     PATIENCE,
@@ -36,8 +38,10 @@ def batcher_on(engine: BranchRunner, lanes: int = 1, metrics: Metrics | None = N
 
 
 @contextmanager
-def lanes_on(engine: BranchRunner, lanes: int = 1) -> Iterator[Batcher]:
-    batcher = batcher_on(engine, lanes)
+def lanes_on(
+    engine: BranchRunner, lanes: int = 1, metrics: Metrics | None = None
+) -> Iterator[Batcher]:
+    batcher = batcher_on(engine, lanes, metrics)
     batcher.start()
     try:
         yield batcher
@@ -245,6 +249,103 @@ def test_when_no_lane_is_left_everything_that_waits_fails_and_nothing_is_taken(
     assert batcher.queued == 0
     batcher.close(PATIENCE)
     assert "A lane ended by a fault" in caplog.text
+
+
+def test_a_lane_that_faults_after_its_run_still_answers_whom_it_owes(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class FaultyMetrics(Metrics):
+        def stage(self, stage: Stage, seconds: float) -> None:
+            raise Fault
+
+    with lanes_on(NumberEngine(), metrics=FaultyMetrics()) as batcher:
+        future = batcher.submit([sample_of(1, Modality.RGB)], Ticket())
+        assert isinstance(future.exception(PATIENCE), LanesEnded)
+        assert batcher.seconds_ahead(Urgency.INGEST) >= 0
+    assert "A lane ended by a fault" in caplog.text
+
+
+def test_a_run_that_lasts_many_times_its_mean_counts_as_hung(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate = Gate()
+    with lanes_on(NumberEngine(gate)) as batcher:
+        in_work = batcher.submit([sample_of(1, Modality.RGB)], Ticket())
+        gate.wait_until_reached()
+        assert batcher.hung_lanes() == 0
+        monkeypatch.setattr("service.batching.batcher.SHORTEST_HANG", 0.0)
+        assert batcher.hung_lanes() == 1
+        batcher.costs.add(Modality.RGB, 1, 3600.0)
+        assert batcher.hung_lanes() == 0
+        gate.open()
+        in_work.result(PATIENCE)
+        assert batcher.hung_lanes() == 0
+
+
+def test_closing_answers_what_a_lane_does_not_come_back_with() -> None:
+    gate = Gate()
+    with lanes_on(NumberEngine(gate)) as batcher:
+        in_work = batcher.submit([sample_of(1, Modality.RGB)], Ticket())
+        gate.wait_until_reached()
+        batcher.close(0.0)
+        assert isinstance(in_work.exception(0), LanesEnded)
+        gate.open()
+
+
+def test_closing_waits_for_no_company() -> None:
+    turns = 0
+
+    class Counted(BranchQueues):
+        def take(self, now: float) -> tuple[list[QueuedImage], list[Submission]]:
+            nonlocal turns
+            turns += 1
+            return super().take(now)
+
+    bounds = Bounds((1, 2, 4), 4, delay=3600.0)
+    batcher = Batcher(NumberEngine(), MODALITIES, FEATURE_SIZE, bounds, Metrics())
+    batcher._queues = Counted(MODALITIES, bounds)
+    future = batcher.submit([sample_of(1)], Ticket())
+    batcher.start()
+    batcher.close(PATIENCE)
+    assert future.result(0)[1].all()
+    assert turns == len(MODALITIES)
+
+
+def test_what_came_while_a_lane_was_free_is_never_too_late() -> None:
+    with lanes_on(NumberEngine()) as batcher:
+        late = Ticket(deadline=time.monotonic() - 1)
+        assert batcher.submit([sample_of(1)], late).result(PATIENCE)[1].all()
+
+
+def test_what_is_too_late_is_told_without_a_lane() -> None:
+    gate = Gate()
+    with lanes_on(NumberEngine(gate)) as batcher:
+        held = batcher.submit([sample_of(0, Modality.RGB)], Ticket())
+        gate.wait_until_reached()
+        ticket = Ticket(deadline=time.monotonic() + 3600)
+        late = batcher.submit([sample_of(1)], ticket)
+        ticket.expire()
+        assert not late.done()
+        ticket.deadline = time.monotonic() - 1
+        ticket.expire()
+        assert isinstance(late.exception(0), DeadlinePassed)
+        assert batcher.queued == 0
+        gate.open()
+        held.result(PATIENCE)
+
+
+def test_images_without_room_are_refused_and_an_empty_queue_takes_any() -> None:
+    gate = Gate()
+    with lanes_on(NumberEngine(gate)) as batcher:
+        held = batcher.submit([sample_of(0, Modality.RGB)], Ticket())
+        gate.wait_until_reached()
+        waiting = batcher.submit([sample_of(1)], Ticket(), room=1)
+        with pytest.raises(Overloaded, match="3 images wait"):
+            batcher.submit([sample_of(2)], Ticket(), room=5)
+        fitting = batcher.submit([sample_of(2)], Ticket(), room=6)
+        gate.open()
+        for future in (held, waiting, fitting):
+            future.result(PATIENCE)
 
 
 def test_closing_finishes_what_waits() -> None:
