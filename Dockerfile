@@ -51,7 +51,7 @@ RUN apt-get update \
 COPY deploy/image/healthcheck.py /opt/healthcheck.py
 # The service refuses to listen beyond the container until whoever runs it sets VREID_ALLOW_OPEN=1.
 ENV PATH=/opt/vreid/bin:/usr/local/bin:/usr/bin:/bin \
-    PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 ORT_DISABLE_TELEMETRY=1 \
     VREID_HOST=0.0.0.0 VREID_PORT=8000 VREID_GALLERY=/data/gallery XDG_CACHE_HOME=/data/cache
 USER 10001:10001
 WORKDIR /data

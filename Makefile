@@ -13,7 +13,7 @@ PIP_INSTALL = PIP_CONSTRAINT=$(CURDIR)/constraints.txt \
 
 SERVICE_EXTRAS := service,cpu
 ALL_EXTRAS := service,cpu,train,export,dev
-SYSTEM_PACKAGES := redis-server buildah runc debootstrap prometheus kubernetes-client
+SYSTEM_PACKAGES := redis-server buildah runc debootstrap promtool=prometheus kubectl=kubernetes-client
 
 # Where everything is installed, the demo needs no second look.
 SERVICE_INSTALLED := $(VENV)/.installed-service

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs those of the named Debian packages that are absent.
-# usage: system-packages.sh PACKAGE...
+# Installs those of the named Debian packages that are absent. PROGRAM=PACKAGE names a package that is
+# needed for one program only: where that is on the path, whoever brought it, nothing is installed.
+# usage: system-packages.sh PACKAGE|PROGRAM=PACKAGE...
 set -euo pipefail
 
 installed() {
@@ -14,6 +15,8 @@ stop() {
 
 absent=()
 for package in "$@"; do
+  program=${package%%=*} package=${package#*=}
+  [ "$program" != "$package" ] && command -v "$program" >/dev/null && continue
   installed "$package" || absent+=("$package")
 done
 [ ${#absent[@]} -gt 0 ] || exit 0
