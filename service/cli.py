@@ -88,10 +88,14 @@ def serve(**options: object) -> None:
         running = open_running(settings)
         address = address_of(listener)
         logger.info(
-            "bundle %s; gallery %s, %d records",
+            "bundle %s; engine %s, %s, %d threads; gallery %s, %d records; %s",
             settings.bundle,
+            running.embedder.engine.name,
+            running.embedder.engine.precision,
+            running.embedder.engine.threads,
             settings.gallery,
             running.gallery.count(),
+            "no API keys" if running.access is None else f"API keys of {settings.access.keys}",
         )
         run_server(
             running,

@@ -18,6 +18,7 @@ from service.errors import DuplicateRecord, UnknownRecord
 from service.gallery.record import NewRecord
 from service.gallery.store.crops import KeepCrops
 from service.inputs import EnrolBatchInput, EnrolInput
+from service.keys.guard import DETAILS
 from service.openapi import body_of, problems_of
 from service.passage import Question
 from service.presentation import enrolled_record, record_address
@@ -62,6 +63,7 @@ async def enrol(request: Request, running: RunningService) -> Response:
         except DuplicateRecord as error:
             ids = [record.id for record in prepared.records]
             raise name_taken_ids(error, ids, prepared.is_batch) from error
+    request.scope["state"][DETAILS] = {"records": [record.id for record in records]}
     enrolled = [
         enrolled_record(record, warnings)
         for record, warnings in zip(records, prepared.warnings, strict=True)

@@ -116,6 +116,7 @@ def test_the_audit_log_says_who_did_what_and_holds_no_image_and_no_key(
     assert begun["event"] == begun_too["event"] == "begins"
     refused = audited(keys, "refused")[-1]
     assert (enrolled["method"], enrolled["route"], enrolled["status"]) == ("POST", "/gallery", 201)
+    assert enrolled["details"] == {"records": ["one"]}
     assert searched["request_id"] == answer.headers["X-Request-ID"]
     assert (searched["key"], searched["name"]) == (admin["id"], "the operator")
     assert searched["details"] == {

@@ -1,6 +1,6 @@
 """Pictures of one sample stand beside each other: NAME_rgb, NAME_nir, NAME_tir.
 
-A name without such an ending is RGB.
+In a folder of their own they may be called rgb, nir, tir alone. Any other name is RGB.
 """
 
 from collections.abc import Iterable
@@ -12,6 +12,8 @@ from vreid.modality import MODALITIES, Modality
 def split_ending(path: Path) -> tuple[Path, Modality]:
     """The sample's name (the path without modality and file ending), and the modality."""
     for modality in MODALITIES:
+        if path.stem.lower() == modality.value:
+            return path.parent, modality
         ending = f"_{modality}"
         if path.stem.lower().endswith(ending) and len(path.stem) > len(ending):
             return path.with_name(path.stem[: -len(ending)]), modality

@@ -20,6 +20,13 @@ def test_the_ending_tells_the_modality(name: str, sample: str, modality: Modalit
     assert split_ending(Path("folder") / name) == (Path("folder") / sample, modality)
 
 
+@pytest.mark.parametrize("modality", Modality)
+def test_pictures_called_by_their_modality_are_the_sample_of_their_folder(
+    modality: Modality,
+) -> None:
+    assert split_ending(Path(f"car/{modality}.jpg")) == (Path("car"), modality)
+
+
 def test_pictures_of_one_name_and_folder_are_one_sample() -> None:
     paths = [Path(each) for each in ("x/a_tir.png", "x/b.jpg", "x/a_rgb.jpg", "y/a_nir.png")]
     assert samples_by_ending(paths) == {
