@@ -21,6 +21,10 @@ _CAUTION = 1.25
 """How much longer than estimated a wait is taken to be: a request that is let in and comes too late
 after all was held for nothing."""
 
+_UNSEEN = 0.5
+"""The share of a stated deadline that is kept for what the estimate does not see: under overload
+requests also wait to be received, and for the processors that refusing others takes."""
+
 
 class Admission:
     """Places for requests, and the estimate that a request is refused by at once.
@@ -78,6 +82,8 @@ class Admission:
         left = ticket.left(time.monotonic(), self._backlog.worst_own(expected.images))
         if left is None or not ahead > 0:
             return
+        if ticket.is_stated:
+            left -= _UNSEEN * (ticket.patience or 0.0)
         late = _CAUTION * ahead - left
         if late > 0:
             self._metrics.refused("deadline")

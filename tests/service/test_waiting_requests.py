@@ -53,7 +53,7 @@ def make_slow(running: Running) -> None:
     """Have the service believe that images take seconds."""
     # One slow image is not believed.
     for modality in MODALITIES * 50:
-        running.batcher.costs.add(modality, 1, 60.0)
+        running.batcher.costs.add(modality, 1, 20.0)
 
 
 def documents(count: int) -> dict[str, object]:
