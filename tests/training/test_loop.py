@@ -1,6 +1,5 @@
 """Training, stopping and going on."""
 
-import os
 import re
 import signal
 from pathlib import Path
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 import training.loop
+from tests.training.signals import handle_sigterm
 from training.checkpoint import (
     CheckpointDescription,
     Position,
@@ -32,14 +32,14 @@ from vreid.bundle import file_sha256
 
 
 def interrupt_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sends this process SIGTERM during the given step."""
+    """Has this process handle SIGTERM during the given step."""
     step, taken = training.loop._step, 0
 
     def counted(run: Run, batch: Batch) -> dict[str, float]:
         nonlocal taken
         taken += 1
         if taken == steps:
-            os.kill(os.getpid(), signal.SIGTERM)
+            handle_sigterm()
         return step(run, batch)
 
     monkeypatch.setattr(training.loop, "_step", counted)

@@ -1,9 +1,7 @@
 """`vreid ablate` from end to end, its cells in processes of their own."""
 
 import json
-import os
 import shutil
-import signal
 import threading
 import time
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.training.ablation.conftest import Ablate, results_of
+from tests.training.signals import handle_sigterm
 from training.ablation.cell import LOG
 from training.checkpoint import read_description
 from training.errors import AblationError, AblationInterruptedError
@@ -145,7 +144,7 @@ def test_an_interrupted_grid_goes_on_to_the_same_figures(
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and not list(tmp_path.glob("*/*/checkpoint")):
             time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGTERM)
+        handle_sigterm()
 
     watcher = threading.Thread(target=interrupt)
     watcher.start()
