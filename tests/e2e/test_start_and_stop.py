@@ -71,7 +71,8 @@ def test_the_log_names_the_bundle_the_gallery_and_its_number_of_records(
         assert service.stop() == 0
     with serving(bundle.path, tmp_path / "gallery") as service:
         log = service.log.read_text()
-    assert f"bundle {bundle.path}; gallery {tmp_path / 'gallery'}, 1 records" in log
+    assert f"bundle {bundle.path}; engine " in log
+    assert f"; gallery {tmp_path / 'gallery'}, 1 records; no API keys" in log
 
 
 def test_requests_that_run_at_sigterm_are_answered_and_new_ones_are_sent_away(

@@ -15,6 +15,7 @@ from vreid.engines.batches import batch_sizes_of
 from vreid.engines.cache_directory import writable_directory
 from vreid.engines.lane_engine import Images, LaneEngine
 from vreid.engines.loading import not_imported, not_loaded
+from vreid.engines.signal_stack import kept_signal_stack
 from vreid.errors import BundleDamaged, EngineUnavailable
 from vreid.modality import Modality
 
@@ -46,10 +47,13 @@ def open_openvino(
     library = import_openvino()
     # One after the other: two threads that ask OpenVINO for a type for the first time at the same
     # moment may wait for each other for ever, one for Python's lock and one for the table of types.
-    networks = {
-        modality: _Compiled(_compile(library, bundle, modality, precision, threads, lanes), lanes)
-        for modality in modalities
-    }
+    with kept_signal_stack():
+        networks = {
+            modality: _Compiled(
+                _compile(library, bundle, modality, precision, threads, lanes), lanes
+            )
+            for modality in modalities
+        }
     return LaneEngine(
         NAME, precision, threads, lanes, batch_sizes_of(NAME, precision), bundle, networks
     )
@@ -66,6 +70,11 @@ class _Compiled:
         self._model = model
         self._requests = [model.create_infer_request() for _ in range(lanes)]
         self.takes_pixels = model.input().get_element_type().to_dtype() == np.uint8
+
+    def __del__(self) -> None:
+        with kept_signal_stack():
+            self._requests = []
+            del self._model
 
     def run(self, lane: int, images: Images) -> NDArray[np.generic]:
         request = self._requests[lane]
