@@ -51,7 +51,7 @@ class Preparation:
     ) -> None:
         self._samples: list[SentSample | None] = list(samples)
         self._preprocessing = preprocessing
-        self._sides = preprocessing.height, preprocessing.width
+        self._smallest = smallest_decoded(preprocessing)
         self._feature_size = feature_size
         self._limits = limits
         self._cache = cache
@@ -135,8 +135,7 @@ class Preparation:
         if known is not None and not self._with_thumbnails:
             return PreparedImage(None, known.features, known.warnings, None)
         with named_field(sample, modality):
-            smallest = smallest_decoded(self._preprocessing)
-            pixels = decode_image(sample.images[modality], self._limits, smallest)
+            pixels = decode_image(sample.images[modality], self._limits, self._smallest)
         thumbnail = (
             make_thumbnail(pixels, modality, self._preprocessing) if self._with_thumbnails else None
         )
