@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from export.modality_gains import ModalityWeighting
     from export.network_files import WeightStorage
     from export.quantisation.variants import VariantName
+
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 class NameAndValue(click.ParamType[tuple[str, str]]):
@@ -73,6 +77,17 @@ class Variants(click.ParamType["tuple[VariantName, ...]"]):
         return tuple(known[name] for name in asked)
 
 
+def data_set_option(*names: str, told: str) -> Callable[[Decorated], Decorated]:
+    """An option that names data sets, any number of times; `told` says what they are for."""
+    return click.option(
+        *names,
+        type=NameAndValue(),
+        multiple=True,
+        metavar="[LABEL:]NAME=DIR",
+        help=f"{told} May be repeated.",
+    )
+
+
 @click.command()
 @click.argument("checkpoint", type=click.Path(exists=True, path_type=Path))
 @click.option(
@@ -92,30 +107,17 @@ class Variants(click.ParamType["tuple[VariantName, ...]"]):
 )
 @click.option("--data", help="A data set to validate on; --root says where it lies.")
 @click.option("--root", type=click.Path(exists=True, path_type=Path), help="Where --data lies.")
-@click.option(
-    "--validation",
-    "--validate",
-    "more",
-    type=NameAndValue(),
-    multiple=True,
-    metavar="[LABEL:]NAME=DIR",
-    help="A data set that figures are reported of. May be repeated.",
+@data_set_option(
+    "--validation", "--validate", "more", told="A data set that figures are reported of."
 )
-@click.option(
+@data_set_option(
     "--calibration",
-    type=NameAndValue(),
-    multiple=True,
-    metavar="[LABEL:]NAME=DIR",
-    help="A data set of other identities that calibration, automatic policy and modality weights "
-    "are fitted on; the validation data by default. May be repeated.",
+    told="A data set of other identities that calibration, automatic policy and modality weights "
+    "are fitted on; the validation data by default.",
 )
-@click.option(
+@data_set_option(
     "--halve",
-    type=NameAndValue(),
-    multiple=True,
-    metavar="[LABEL:]NAME=DIR",
-    help="A data set of which half of the identities calibrate and the others are reported. "
-    "May be repeated.",
+    told="A data set of which half of the identities calibrate and the others are reported.",
 )
 @click.option(
     "--modality-weights",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from export.cli import NameAndValue, Variants, describe
+from export.cli import Variants, data_set_option, describe
 from export.errors import ExportError
 from export.named_sets import NamedSet
 from export.quantisation.addition import add_variants
@@ -18,28 +18,11 @@ from export.quantisation.variants import VariantName
 
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
-@click.option(
-    "--validation",
-    type=NameAndValue(),
-    multiple=True,
-    metavar="[LABEL:]NAME=DIR",
-    help="A data set that the loss is measured on. May be repeated.",
+@data_set_option("--validation", told="A data set that the loss is measured on.")
+@data_set_option(
+    "--calibration", told="A data set of other vehicles that int8 takes ranges of activations from."
 )
-@click.option(
-    "--calibration",
-    type=NameAndValue(),
-    multiple=True,
-    metavar="[LABEL:]NAME=DIR",
-    help="A data set of other vehicles that int8 takes ranges of activations from. May be "
-    "repeated.",
-)
-@click.option(
-    "--halve",
-    type=NameAndValue(),
-    multiple=True,
-    metavar="[LABEL:]NAME=DIR",
-    help="A data set of which half of the identities give ranges. May be repeated.",
-)
+@data_set_option("--halve", told="A data set of which half of the identities give ranges.")
 @click.option(
     "--variants",
     type=Variants(),
