@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from service.http.openapi import install_openapi
+from service.http.origin_check import OriginCheck
+from service.http.problem_handlers import install_problem_handlers
+from service.http.request_context import RequestContext
 from service.keys.guard import KeyGuard
-from service.openapi import install_openapi
-from service.origin_check import OriginCheck
-from service.problem_handlers import install_problem_handlers
-from service.request_context import RequestContext
 from service.routes import (
     compare,
     console,

@@ -81,8 +81,8 @@ def serve(**options: object) -> None:
     warn_about_unknown_variables()
 
     # Importing takes a second; a wrong setting is reported before.
+    from service.http.server import address_of, open_socket, run_server
     from service.running import open_running
-    from service.server import address_of, open_socket, run_server
 
     with open_socket(settings) as listener:
         running = open_running(settings)

@@ -16,22 +16,22 @@ from service.batching.backlog import Backlog
 from service.batching.batcher import Batcher
 from service.batching.branch_queues import Bounds
 from service.batching.settings import BatchingSettings
-from service.draining import Draining
-from service.embedder import Embedder
-from service.embedding_cache import EmbeddingCache
+from service.embedding.embedder import Embedder
+from service.embedding.embedding_cache import EmbeddingCache
 from service.errors import GalleryError
 from service.gallery.opening import open_gallery
 from service.gallery.protocol import GalleryProtocol
 from service.gallery.upkeep.retention import RetentionThread, parse_age
+from service.http.draining import Draining
 from service.ingest.crew import Crew
 from service.ingest.intake import Intake, check_at_start
 from service.ingest.storage import Storage
 from service.keys.opening import Access, open_access
-from service.reception import Reception
 from service.request_errors import NotReady
+from service.requests.reception import Reception
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
-from service.workers import Workers
+from service.threads.workers import Workers
 from vreid.bundle import Bundle
 from vreid.decoding import ImageLimits
 from vreid.engines.names import GPU_ENGINES

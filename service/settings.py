@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     ValidationError,
@@ -20,13 +19,13 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.batching.settings import BatchingSettings
-from service.embedding_cache import CacheSettings
+from service.embedding.embedding_cache import CacheSettings
 from service.gallery.address import MilvusAddress, masked, parse_address
 from service.gallery.store.crops import KeepCrops
 from service.gallery.upkeep.retention import parse_age
 from service.ingest.settings import IngestSettings
 from service.keys.settings import AccessSettings
-from vreid.decoding import LARGEST_MAX_PIXELS
+from service.limits import Limits
 from vreid.engines.names import ENGINES, PRECISIONS
 from vreid.errors import ConfigurationError
 
@@ -51,33 +50,6 @@ def data_directory() -> Path:
 def default_gallery() -> Path:
     """Return the gallery that is served when none is named."""
     return data_directory() / "gallery"
-
-
-class Limits(BaseModel):
-    """What one request may ask for."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    request_bytes: int = Field(
-        default=64 * 2**20,
-        ge=1024,
-        description="bytes of a request's body; more is answered with 413",
-    )
-    image_bytes: int = Field(default=20 * 2**20, ge=1024, description="bytes of one encoded image")
-    image_pixels: int = Field(
-        default=50_000_000,
-        ge=1024,
-        le=LARGEST_MAX_PIXELS,
-        description="pixels that an image may declare",
-    )
-    request_pixels: int = Field(
-        default=200_000_000,
-        ge=1024,
-        description="pixels that the images of one request may declare together",
-    )
-    samples: int = Field(default=64, ge=1, description="samples in one request")
-    k: int = Field(default=1000, ge=1, le=9999, description="results of one search")
-    page: int = Field(default=500, ge=1, le=1000, description="records on one page of the gallery")
 
 
 class Settings(BaseSettings):

@@ -21,7 +21,7 @@ from service.batching.ticket import Ticket
 from service.batching.urgency import Urgency
 from service.request_errors import Overloaded
 from service.telemetry.metrics import Metrics
-from service.thread_names import name_this_thread
+from service.threads.thread_names import name_this_thread
 from vreid.engines import BranchRunner
 from vreid.modality import Modality
 

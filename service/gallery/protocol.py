@@ -24,7 +24,7 @@ class GalleryProtocol(Protocol):
 
     What the calls that add, relabel and delete did is durable, and searched by whoever called
     them, when they return. Every method may raise `GalleryError`: an error that
-    `service.problems` answers with 503 will pass by itself.
+    `service.messages.problems` answers with 503 will pass by itself.
     """
 
     def add(self, record: NewRecord) -> Record:

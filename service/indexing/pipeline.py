@@ -20,7 +20,7 @@ from typing import Generic, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from service.thread_names import name_this_thread
+from service.threads.thread_names import name_this_thread
 from vreid.embedding import embed
 from vreid.engines import BranchEngine
 from vreid.engines.processors import usable_processors

@@ -11,8 +11,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from service.inputs import EnrolInput
-from service.requests import IMAGE_FIELDS
+from service.messages.inputs import EnrolInput
+from service.requests.parsing import IMAGE_FIELDS
 
 
 @dataclass(frozen=True, slots=True)

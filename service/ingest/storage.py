@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from service.embedder import Embedder
+from service.embedding.embedder import Embedder
+from service.embedding.preparation import Compute
+from service.embedding.query import sent_samples
 from service.errors import DuplicateRecord, UnknownRecord
 from service.gallery.record import NewRecord, Record
 from service.gallery.store.crops import KeepCrops
 from service.ingest.entry import Entry
-from service.preparation import Compute
-from service.query import sent_samples
-from service.sighting import content_hash, new_record
+from service.messages.sighting import content_hash, new_record
 
 Add: TypeAlias = Callable[[Sequence[NewRecord]], Sequence[Record]]
 """Stores records in one transaction; they are on the disk when it returns."""

@@ -25,7 +25,7 @@ from service.ingest.entry import Entry
 from service.ingest.queue import EntryQueue, Taken
 from service.ingest.settings import IngestSettings
 from service.ingest.storage import Storage
-from service.problems import problem_document_of, unexpected_problem_document
+from service.messages.problems import problem_document_of, unexpected_problem_document
 from service.request_errors import MalformedBody
 from vreid.errors import VreidError
 

@@ -13,13 +13,13 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.http.request_context import REFUSED_ROUTE
 from service.keys.access import NEEDED, changes, check_allowed, is_public, needed_role, route_of
 from service.keys.audit import MOST_CHARACTERS, bounded
 from service.keys.errors import AccessError, AuditUnwritable, Unauthenticated
 from service.keys.key import Key
 from service.keys.opening import Access
-from service.problems import kind_of, problem, retry_after_of
-from service.request_context import REFUSED_ROUTE
+from service.messages.problems import kind_of, problem, retry_after_of
 
 DETAILS = "audit"
 """Where in `scope["state"]` a call puts what its line in the audit log says beside the rest."""

@@ -8,18 +8,18 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.answers import CompareAnswer, Verdict
-from service.bodies import answer_body
-from service.inputs import CompareInput
-from service.openapi import body_of, problems_of
-from service.passage import Question
-from service.presentation import by_name, modality_mask, model_identity
-from service.query import sent_sample
-from service.requests import read_compare
+from service.embedding.query import sent_sample
+from service.http.openapi import body_of, problems_of
+from service.messages.answers import CompareAnswer, Verdict
+from service.messages.inputs import CompareInput
+from service.messages.presentation import by_name, modality_mask, model_identity
+from service.messages.samples import EmbeddedSamples
+from service.requests.bodies import answer_body
+from service.requests.parsing import read_compare
+from service.requests.passage import Question
 from service.routes.dependencies import RunningService
 from service.routes.direct_route import DirectRoute
 from service.running import Running
-from service.samples import EmbeddedSamples
 from vreid.calibration import Calibration
 from vreid.contributions import contributions
 from vreid.scoring import representation_key, resolve_policy, score

@@ -8,12 +8,12 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.answers import StoredRecord
-from service.bodies import content_type_of, json_response, received_body
-from service.correction import correct as correct_record
-from service.openapi import document_body_of, problems_of
-from service.presentation import stored_record
-from service.requests import read_correction
+from service.http.openapi import document_body_of, problems_of
+from service.messages.answers import StoredRecord
+from service.messages.correction import correct as correct_record
+from service.messages.presentation import stored_record
+from service.requests.bodies import content_type_of, json_response, received_body
+from service.requests.parsing import read_correction
 from service.routes.dependencies import RunningService
 
 router = APIRouter(prefix="/gallery", tags=["gallery"])

@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.answers import DeletedRecords
-from service.filter_input import FilterText
 from service.gallery.filters.filter import Filter
 from service.gallery.filters.filter_text import parse_deletion
 from service.gallery.protocol import GalleryProtocol
-from service.openapi import problems_of
+from service.http.openapi import problems_of
+from service.messages.answers import DeletedRecords
+from service.messages.filter_input import FilterText
 from service.request_errors import FieldProblem, InvalidRequest
 from service.routes.dependencies import RunningService, refuse_repeated_parameters
 

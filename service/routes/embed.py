@@ -8,19 +8,19 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.answers import EmbedAnswer
-from service.bodies import answer_body
-from service.encoding import Document
-from service.inputs import EmbedInput
-from service.openapi import body_of, problems_of
-from service.passage import Question
-from service.presentation import embedded_samples, model_identity
-from service.query import refuse_too_many_samples, sent_samples
-from service.requests import read_embed
+from service.embedding.query import refuse_too_many_samples, sent_samples
+from service.http.openapi import body_of, problems_of
+from service.messages.answers import EmbedAnswer
+from service.messages.encoding import Document
+from service.messages.inputs import EmbedInput
+from service.messages.presentation import embedded_samples, model_identity
+from service.messages.samples import EmbeddedSamples
+from service.requests.bodies import answer_body
+from service.requests.parsing import read_embed
+from service.requests.passage import Question
 from service.routes.dependencies import RunningService
 from service.routes.direct_route import DirectRoute
 from service.running import Running
-from service.samples import EmbeddedSamples
 
 router = APIRouter(tags=["search"], route_class=DirectRoute)
 

@@ -11,24 +11,24 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.answers import EnrolledRecord, EnrolledRecords
 from service.batching.urgency import Urgency
-from service.bodies import json_response, passed_through
+from service.embedding.query import refuse_too_many_samples, sent_sample, sent_samples
 from service.errors import DuplicateRecord, UnknownRecord
 from service.gallery.record import NewRecord
 from service.gallery.store.crops import KeepCrops
-from service.inputs import EnrolBatchInput, EnrolInput
+from service.http.openapi import body_of, problems_of
 from service.keys.guard import DETAILS
-from service.openapi import body_of, problems_of
-from service.passage import Question
-from service.presentation import enrolled_record, record_address
-from service.query import refuse_too_many_samples, sent_sample, sent_samples
-from service.requests import read_enrol
+from service.messages.answers import EnrolledRecord, EnrolledRecords
+from service.messages.inputs import EnrolBatchInput, EnrolInput
+from service.messages.presentation import enrolled_record, record_address
+from service.messages.samples import EmbeddedSamples
+from service.messages.sighting import check_sightings, name_taken_ids, new_record
+from service.requests.bodies import json_response, passed_through
+from service.requests.parsing import read_enrol
+from service.requests.passage import Question
 from service.routes.dependencies import RunningService
 from service.routes.direct_route import DirectRoute
 from service.running import Running
-from service.samples import EmbeddedSamples
-from service.sighting import check_sightings, name_taken_ids, new_record
 
 router = APIRouter(prefix="/gallery", tags=["gallery"], route_class=DirectRoute)
 

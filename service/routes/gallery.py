@@ -8,12 +8,12 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from service.answers import GalleryPage, StoredRecord
-from service.filter_input import FilterText
 from service.gallery.filters.filter_text import parse_filter
-from service.inputs import Count
-from service.openapi import problems_of
-from service.presentation import stored_record
+from service.http.openapi import problems_of
+from service.messages.answers import GalleryPage, StoredRecord
+from service.messages.filter_input import FilterText
+from service.messages.inputs import Count
+from service.messages.presentation import stored_record
 from service.request_errors import FieldProblem, InvalidRequest, UnknownThumbnail
 from service.routes.dependencies import RunningService, refuse_repeated_parameters
 from vreid.modality import Modality

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from service.answers import HealthAnswer
-from service.openapi import problems_of
+from service.http.openapi import problems_of
+from service.messages.answers import HealthAnswer
 from service.routes.dependencies import RunningService
 
 router = APIRouter(prefix="/health", tags=["health"])

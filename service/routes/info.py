@@ -7,7 +7,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from service.answers import (
+from service.gallery.gallery import GalleryInfo
+from service.ingest.errors import IngestUnavailable
+from service.messages.answers import (
     BundleFacts,
     EngineFacts,
     GalleryFacts,
@@ -16,8 +18,6 @@ from service.answers import (
     IngestFacts,
     LimitFacts,
 )
-from service.gallery.gallery import GalleryInfo
-from service.ingest.errors import IngestUnavailable
 from service.routes.dependencies import RunningService
 from vreid import __version__
 

@@ -8,21 +8,21 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.answers import AcceptedIngest, IngestLinks, IngestProgress
-from service.bodies import content_type_of, json_response, received_body
+from service.embedding.query import refuse_too_many_samples, sent_samples
+from service.http.openapi import body_of, problems_of
 from service.ingest.entry import Entry, make_entry
 from service.ingest.errors import IngestOff
 from service.ingest.intake import Intake
 from service.ingest.progress import now
-from service.openapi import body_of, problems_of
-from service.presentation import record_address
-from service.problems import ProblemBody
-from service.query import refuse_too_many_samples, sent_samples
+from service.messages.answers import AcceptedIngest, IngestLinks, IngestProgress
+from service.messages.presentation import record_address
+from service.messages.problems import ProblemBody
+from service.messages.sighting import check_sightings
 from service.request_errors import FieldProblem, InvalidRequest
-from service.requests import read_ingest
+from service.requests.bodies import content_type_of, json_response, received_body
+from service.requests.parsing import read_ingest
 from service.routes.dependencies import RunningService
 from service.running import Running
-from service.sighting import check_sightings
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 LONGEST_KEY = 255

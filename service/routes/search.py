@@ -11,14 +11,7 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.bodies import answer_body
-from service.encoding import Document
-from service.gallery.filters.filter import Filter
-from service.keys.guard import DETAILS
-from service.openapi import body_of, problems_of
-from service.passage import Question
-from service.presentation import model_identity
-from service.query import (
+from service.embedding.query import (
     KnownParts,
     Query,
     known_parts,
@@ -26,12 +19,20 @@ from service.query import (
     refuse_too_large_query,
     sent_samples,
 )
+from service.gallery.filters.filter import Filter
+from service.http.openapi import body_of, problems_of
+from service.keys.guard import DETAILS
+from service.limits import Limits
+from service.messages.encoding import Document
+from service.messages.presentation import model_identity
+from service.messages.samples import EmbeddedSamples
 from service.request_errors import FieldProblem, InvalidRequest
-from service.requests import read_search
+from service.requests.bodies import answer_body
+from service.requests.parsing import read_search
+from service.requests.passage import Question
 from service.routes.dependencies import RunningService
 from service.routes.direct_route import DirectRoute
 from service.running import Running
-from service.samples import EmbeddedSamples
 from service.search.answer import SearchAnswer
 from service.search.finding import Wanted, find_page, find_re_ranked
 from service.search.input import MOST_CANDIDATES, ReRanking, SearchInput
@@ -47,7 +48,6 @@ from service.search.presentation import (
 from service.search.ranked import RankedSearch
 from service.search.relative_filter import relative_filter
 from service.search.thresholds import Judge, Thresholds
-from service.settings import Limits
 from vreid.modality import MODALITIES
 from vreid.scoring import ResolvedPolicy, resolve_policy
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from service.answers import ModalityMask, ModelIdentity, RecordBody
+from service.messages.answers import ModalityMask, ModelIdentity, RecordBody
 
 
 class Calibrated(BaseModel):

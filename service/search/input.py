@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from service.filter_input import FilterDocument
-from service.inputs import Count, EmbeddingInput, Flag, Images, Input, Number, RecordId
+from service.messages.filter_input import FilterDocument
+from service.messages.inputs import Count, EmbeddingInput, Flag, Images, Input, Number, RecordId
 from vreid.re_ranking import AVERAGED, FIRST_SHARE, NEIGHBOURS
 from vreid.scoring import Policy
 

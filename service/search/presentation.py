@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.encoding import Document
-from service.presentation import by_name, mask_members, record_facts, vector
-from service.query import Query
+from service.embedding.query import Query
+from service.messages.encoding import Document
+from service.messages.presentation import by_name, mask_members, record_facts, vector
 from service.search.answer import Threshold
 from service.search.explanation import explain
 from service.search.finding import FoundPage

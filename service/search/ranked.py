@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from service.embedding.query import Query
 from service.gallery.filters.filter import Filter
 from service.gallery.gallery import Match
 from service.gallery.protocol import GalleryProtocol
 from service.gallery.query import MAX_RESULTS, Position
-from service.query import Query
 from vreid.scoring import ResolvedPolicy
 
 _LONGEST_STRETCH = 1000

@@ -5,8 +5,8 @@ The query's cameras and scenes are those of its records, and what the request sa
 
 from __future__ import annotations
 
+from service.embedding.query import Query
 from service.gallery.filters.filter import Filter
-from service.query import Query
 from service.request_errors import FieldProblem, InvalidRequest
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from service.embedding.query import Query
 from service.gallery.gallery import Match
-from service.query import Query
 from service.search.input import ReRanking
 from vreid.calibration import Calibration
 from vreid.query_expansion import expanded_features

@@ -112,7 +112,7 @@ def test_config_prints_what_would_be_used_and_warns_about_typing_errors() -> Non
 
 def test_the_service_runs_without_torch() -> None:
     script = (
-        "import sys, service.app, service.server, service.cli, service.demo.run\n"
+        "import sys, service.app, service.http.server, service.cli, service.demo.run\n"
         "assert not {'torch', 'timm', 'training', 'export'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], check=True, env=clean_environment())

@@ -11,8 +11,8 @@ import httpx
 import uvicorn
 
 from service.app import create_app
+from service.http.server import address_of, open_socket
 from service.running import Running, open_running
-from service.server import address_of, open_socket
 from service.settings import Settings, load_settings
 
 

@@ -6,7 +6,7 @@ import json
 
 from service.errors import InvalidFilter
 from service.gallery.filters.filter import Filter
-from service.json_members import members_once
+from service.requests.json_members import members_once
 
 
 def parse_filter(text: str) -> Filter:

@@ -4,7 +4,7 @@ import sys
 import threading
 
 from service.bench.process_usage import family, forget_peak, memory, seconds_between, thread_seconds
-from service.thread_names import name_this_thread
+from service.threads.thread_names import name_this_thread
 
 
 def burn(seconds: float) -> None:

@@ -10,7 +10,7 @@ from service.ingest.entry import make_entry
 from service.ingest.errors import IngestOff, IngestUnavailable, UnknownIngest
 from service.ingest.queue import EntryQueue
 from service.ingest.settings import IngestSettings
-from service.inputs import EnrolInput
+from service.messages.inputs import EnrolInput
 from tests.redis_server import RedisServer, running_redis
 from tests.service.ingest.stream import put
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.ingest.entry import content_digest, from_fields, make_entry, to_fields
-from service.inputs import EnrolInput
+from service.messages.inputs import EnrolInput
 
 # Few letters: what matters is that none is lost on the way.
 WORDS = st.text(st.sampled_from('aß東"\\\n\0 😀'), max_size=6)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from redis.exceptions import RedisError
 
-from service.embedder import Embedder
+from service.embedding.embedder import Embedder
 from service.errors import GalleryClosed, GalleryError, GalleryRetired, GalleryUnwritable
 from service.gallery.gallery import Gallery
 from service.gallery.record import NewRecord, Record
@@ -18,7 +18,7 @@ from service.ingest.queue import EntryQueue
 from service.ingest.settings import IngestSettings
 from service.ingest.storage import Add, Storage
 from service.ingest.worker import IngestWorker
-from service.inputs import EnrolInput
+from service.messages.inputs import EnrolInput
 from tests.redis_server import RedisServer
 from tests.service.ingest.stream import KEYS, progress_of, put
 from tests.service.ingest.waiting import wait_until

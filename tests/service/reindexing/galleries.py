@@ -7,9 +7,9 @@ from service.gallery.record import NewRecord, Record
 from service.gallery.store.crops import KeepCrops
 from service.gallery.store.store import GalleryStore
 from service.indexing.job import index_source
-from service.inputs import EnrolInput
+from service.messages.inputs import EnrolInput
+from service.messages.sighting import new_record
 from service.reindexing.job import Options
-from service.sighting import new_record
 from tests.service.vehicles import picture, thermal_tiff
 from vreid.bundle import Bundle
 from vreid.decoding import DEFAULT_LIMITS, decode_image

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from service.request_errors import InvalidRequest
-from service.requests import read_search
+from service.requests.parsing import read_search
 from service.search.input import SearchInput
 from tests.service.test_requests import IMAGE, JSON, fields_at_fault, form
 

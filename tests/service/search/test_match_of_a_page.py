@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from service.embedding.query import Query
 from service.gallery.filters.filter import Filter
 from service.gallery.gallery import Gallery
-from service.query import Query
 from service.search.finding import FoundPage, Wanted, find_page, find_re_ranked
 from service.search.input import ReRanking
 from service.search.pages import PageStart

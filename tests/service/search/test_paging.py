@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.embedding.query import Query
 from service.gallery.gallery import Gallery
 from service.gallery.index.index import SearchIndex
 from service.gallery.query import MAX_RESULTS, Position
 from service.gallery.record import Record
 from service.gallery.store.store import GalleryStore
-from service.query import Query
 from service.request_errors import InvalidRequest
 from service.search.finding import FoundPage, Wanted, find_page
 from service.search.pages import PageStart, decode_cursor, encode_cursor

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from service.embedding.query import Query
 from service.gallery.gallery import Match
-from service.query import Query
 from service.search.input import ReRanking
 from service.search.reranking import re_ranked
 from tests.service.gallery.builders import MASKS

@@ -117,7 +117,7 @@ def test_a_refusal_that_may_have_done_it_is_sent_again_only_where_that_is_safe(s
 
 
 def test_every_problem_that_did_nothing_is_one_of_the_service() -> None:
-    from service.problems import KINDS
+    from service.messages.problems import KINDS
 
     retried = {kind.slug for kind in KINDS.values() if kind.retry_after is not None}
     assert retried >= NOTHING_DONE - {"shutting-down"}

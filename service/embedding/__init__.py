@@ -1,0 +1,1 @@
+"""From images as they were sent to branch features."""

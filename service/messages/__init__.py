@@ -1,0 +1,1 @@
+"""What the calls take and answer, as models, and how they become the rooms' objects."""

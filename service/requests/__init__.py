@@ -1,0 +1,1 @@
+"""One request with a body: let in, read, parsed, passed through the threads, answered."""

@@ -1,0 +1,86 @@
+"""Reading a request's body, bounded in bytes and in time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from starlette.requests import Request
+
+from service.request_errors import BodyTooLarge, BodyTooSlow, MalformedBody
+from service.requests.reception import Claim
+
+_DISCARDED_BODIES = 4
+"""How much of a body that is too large is read and thrown away, in units of the limit: a server
+that closes a connection with unread data resets it, and the client may then lose the answer that
+says what was wrong."""
+
+
+async def read_body(request: Request, limit: int, timeout: float, claim: Claim) -> bytes:
+    """Return the whole body.
+
+    Args:
+        request: its stream must not have been read.
+        limit: most bytes accepted; checked against Content-Length and while streaming.
+        timeout: seconds for the body to arrive.
+        claim: takes room for the bytes that arrive.
+
+    Raises:
+        BodyTooLarge: the body has, or says it has, more than `limit` bytes.
+        BodyTooSlow: the body did not arrive within `timeout`.
+        Overloaded: there is no room for the body.
+        MalformedBody: Content-Length is no number, or the client hung up half way.
+    """
+    if _declares_more_than(request, limit) and waits_for_permission(request):
+        raise _too_large(limit)
+    received = 0
+    chunks: list[bytes] = []
+    try:
+        async with asyncio.timeout(timeout):
+            async for chunk in _chunks(request):
+                received += len(chunk)
+                if received <= limit:
+                    claim(len(chunk))
+                    chunks.append(chunk)
+                elif received <= limit * (1 + _DISCARDED_BODIES):
+                    chunks.clear()
+                else:
+                    break
+    except TimeoutError as error:
+        if received <= limit:
+            raise BodyTooSlow(
+                f"the body did not arrive within {timeout:g} s; send smaller images or use a "
+                "faster connection"
+            ) from error
+    if received > limit:
+        raise _too_large(limit)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def _chunks(request: Request) -> AsyncIterator[bytes]:
+    """Yield the body as it comes; the request's own stream takes twice as long."""
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise MalformedBody("the connection was closed before the body was complete")
+        more = message.get("more_body", False)
+        yield message.get("body", b"")
+
+
+def _declares_more_than(request: Request, limit: int) -> bool:
+    text = request.headers.get("content-length", "0")
+    if not (text.isascii() and text.isdigit()):
+        raise MalformedBody("Content-Length must be a number of bytes")
+    return int(text) > limit
+
+
+def waits_for_permission(request: Request) -> bool:
+    """Tell whether the client sends its body only when the service begins to read it."""
+    return request.headers.get("expect", "").lower() == "100-continue"
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(
+        f"the body has more than {limit} bytes; send fewer samples in a request or smaller images"
+    )

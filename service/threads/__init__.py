@@ -1,0 +1,1 @@
+"""The threads that work beside the event loop, and their names."""
