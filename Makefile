@@ -12,7 +12,7 @@ PIP_INSTALL = PIP_CONSTRAINT=$(CURDIR)/constraints.txt \
 	$(BIN)/python -m pip install -qq --disable-pip-version-check
 
 SERVICE_EXTRAS := service,cpu
-ALL_EXTRAS := service,cpu,train,export,dev
+ALL_EXTRAS := service,cpu,telemetry,train,export,docs,dev
 SYSTEM_PACKAGES := redis-server buildah runc debootstrap promtool=prometheus kubectl=kubernetes-client
 
 # Where everything is installed, the demo needs no second look.

@@ -13,7 +13,7 @@ tested_pair=(torch==2.14.1 torchvision==0.29.1)
 
 rm -rf "$fresh"
 "$here/environment.sh" "$python" "$fresh/venv"
-"$python" deploy/image/requirements.py --build service cpu train export bench dev >"$fresh/requirements.txt"
+"$python" deploy/image/requirements.py --build service cpu telemetry train export bench docs dev >"$fresh/requirements.txt"
 "$fresh/venv/bin/pip" install -qq "${tested_pair[@]}" --requirement "$fresh/requirements.txt"
 
 # onnxruntime-gpu lies over the same files as onnxruntime, so it is resolved without being installed.

@@ -17,8 +17,8 @@ from service.embedding.preparation import Preparation, PreparedImage
 from service.requests.passage import Passage
 from service.running import Running
 from tests.service.held_engine import PATIENCE, Asking, held_lanes, wait_for
+from tests.service.requests.test_bounds import raw_connection
 from tests.service.serving import running_service
-from tests.service.test_bounds import raw_connection
 from tests.service.vehicles import triplet
 from vreid.bundle import Bundle
 

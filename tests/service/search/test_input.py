@@ -6,7 +6,7 @@ import pytest
 from service.request_errors import InvalidRequest
 from service.requests.parsing import read_search
 from service.search.input import SearchInput
-from tests.service.test_requests import IMAGE, JSON, fields_at_fault, form
+from tests.service.requests.test_parsing import IMAGE, JSON, fields_at_fault, form
 
 
 def read(**document: object) -> SearchInput:
