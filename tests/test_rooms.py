@@ -14,6 +14,8 @@ MAY_IMPORT = {
     "export": {"training", "vreid"},
     "service": {"vreid"},
 }
+SERVICE_ORDER = ("http", "requests", "embedding", "messages")
+"""Rooms of the service, from the outside in: one may import those after it."""
 VOCABULARY_NEEDS = {"numpy", "PIL"}
 MORE = {
     "cli.py": {"click"},
@@ -70,3 +72,30 @@ def test_the_vocabulary_needs_numpy_and_pillow_and_nothing_else() -> None:
 @pytest.mark.parametrize("room", ["vreid", "service"])
 def test_what_serves_needs_no_torch(room: str) -> None:
     assert [path for path in files(room) if imported(path) & {"torch", "timm", "lightning"}] == []
+
+
+def test_the_rooms_around_a_request_import_inwards() -> None:
+    against: dict[str, set[str]] = {}
+    for position, room in enumerate(SERVICE_ORDER):
+        outer = {f"service.{name}" for name in SERVICE_ORDER[:position]}
+        for path in files(f"service/{room}"):
+            found = {name for name in imported_modules(path) if room_of(name) in outer}
+            if found:
+                against[str(path)] = found
+    assert against == {}
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Whole names of the modules that a file imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def room_of(module: str) -> str:
+    """As `service.http` is that of `service.http.server.serve`."""
+    return ".".join(module.split(".")[:2])
