@@ -8,11 +8,14 @@ from numpy.typing import NDArray
 
 from vreid.bundle import Bundle
 from vreid.decoding import DEFAULT_LIMITS, ImageLimits, decode_image
-from vreid.engines import BranchRunner
+from vreid.engines import BranchEngine, BranchRunner
 from vreid.errors import EngineError, NoModality
 from vreid.modality import MODALITIES, Modality
 from vreid.preprocessing import Preprocessing, branch_pixels
 from vreid.sample import Sample
+
+_TOGETHER = 8
+"""Samples whose images are in memory together, where the engine does not take more at once."""
 
 _LARGEST_STORED = float(np.finfo(np.float16).max)
 
@@ -21,7 +24,7 @@ def embed(
     images: Sequence[Mapping[Modality, NDArray[np.uint8]]],
     engine: BranchRunner,
     feature_size: int,
-    batch_size: int = 8,
+    batch_size: int = _TOGETHER,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Branch features of samples whose images are resized.
 
@@ -70,11 +73,19 @@ def embed(
 def embed_samples(
     samples: Iterable[Sample],
     bundle: Bundle,
-    engine: BranchRunner,
-    batch_size: int = 8,
+    engine: BranchEngine,
+    batch_size: int | None = None,
     limits: ImageLimits = DEFAULT_LIMITS,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Read, decode, resize and embed samples, a few at a time.
+
+    Args:
+        samples: to be read in this order.
+        bundle: the model.
+        engine: an open engine on it.
+        batch_size: samples at a time; by default as many as keep every lane of the engine busy
+            with full runs.
+        limits: of each image.
 
     Returns:
         Features float32 (N, 3, D) and the mask bool (N, 3), as `embed`.
@@ -84,6 +95,8 @@ def embed_samples(
         EngineError: the engine failed.
     """
     size = bundle.manifest.feature_size
+    if batch_size is None:
+        batch_size = max(_TOGETHER, engine.batch_sizes[-1] * engine.lanes)
     features = [np.zeros((0, len(MODALITIES), size), dtype=np.float32)]
     masks = [np.zeros((0, len(MODALITIES)), dtype=np.bool_)]
     for chunk in _chunks(samples, batch_size):

@@ -5,6 +5,7 @@ judges a TIFF's tiles by a global limit of its own. For these two the header is 
 """
 
 import struct
+from dataclasses import dataclass
 
 from vreid.errors import UndecodableImage
 
@@ -39,20 +40,44 @@ def tiff_sizes(data: bytes) -> list[tuple[int, int]]:
     Raises:
         UndecodableImage: the first directory is cut off or has no size.
     """
+    tags = {entry.tag: entry.value for entry in tiff_entries(data) if entry.value is not None}
     try:
-        tags = _first_directory(data)
         sizes = [(tags[_TIFF_WIDTH], tags[_TIFF_HEIGHT])]
-    except (struct.error, KeyError, OverflowError) as error:
-        raise UndecodableImage(
-            "the TIFF image's directory is cut off or has no size; send the whole file again"
-        ) from error
+    except KeyError as error:
+        raise _without_directory() from error
     if _TIFF_TILE_WIDTH in tags and _TIFF_TILE_HEIGHT in tags:
         sizes.append((tags[_TIFF_TILE_WIDTH], tags[_TIFF_TILE_HEIGHT]))
     return sizes
 
 
-def _first_directory(data: bytes) -> dict[int, int]:
-    """The tags of a TIFF's first directory that hold one whole number."""
+@dataclass(frozen=True, slots=True)
+class TiffEntry:
+    """One entry of a TIFF's directory; `value` is None unless it is one whole number."""
+
+    tag: int
+    count: int
+    value: int | None
+
+
+def tiff_entries(data: bytes) -> list[TiffEntry]:
+    """The entries of a TIFF's first directory.
+
+    Raises:
+        UndecodableImage: the directory is cut off.
+    """
+    try:
+        return _first_directory(data)
+    except (struct.error, OverflowError) as error:
+        raise _without_directory() from error
+
+
+def _without_directory() -> UndecodableImage:
+    return UndecodableImage(
+        "the TIFF image's directory is cut off or has no size; send the whole file again"
+    )
+
+
+def _first_directory(data: bytes) -> list[TiffEntry]:
     order = "<" if data.startswith(b"II") else ">"
     (version,) = struct.unpack_from(order + "H", data, 2)
     if version == _BIG_TIFF:
@@ -65,11 +90,13 @@ def _first_directory(data: bytes) -> dict[int, int]:
         first, length, width = offset + 2, 12, "I"
     if first + entries * length > len(data):
         raise struct.error("the directory ends beyond the file")
-    tags: dict[int, int] = {}
+    found = []
     for position in range(first, first + entries * length, length):
         tag, kind, count = struct.unpack_from(order + "HH" + width, data, position)
+        value = None
         if count == 1 and kind in _TIFF_NUMBERS:
             # A short number stands at the beginning of the value's field in either byte order.
             value_at = position + 4 + struct.calcsize(order + width)
-            (tags[tag],) = struct.unpack_from(order + _TIFF_NUMBERS[kind], data, value_at)
-    return tags
+            (value,) = struct.unpack_from(order + _TIFF_NUMBERS[kind], data, value_at)
+        found.append(TiffEntry(tag, count, value))
+    return found

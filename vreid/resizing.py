@@ -22,7 +22,8 @@ except ImportError:
 def resize_bilinear(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
     """Resize (h, w, 3) to (height, width, 3), bilinear and antialiased; safe from several threads.
 
-    The same size passes unchanged.
+    Grey (h, w) becomes (height, width): what each channel of three equal ones becomes. The same
+    size passes unchanged.
     """
     if pixels.shape[:2] == (height, width):
         return pixels
@@ -41,14 +42,14 @@ def resize_by_pillow(pixels: NDArray[np.uint8], height: int, width: int) -> NDAr
 def _resize_by_vectors(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
     library, tools = cykooz_resizer, _tools()
     rows, columns = pixels.shape[:2]
-    kind = library.PixelType.U8x3
+    kind = library.PixelType.U8x3 if pixels.ndim == 3 else library.PixelType.U8
     image = library.ImageData(columns, rows, kind, pixels.tobytes())
     for size in ((width, rows), (width, height)):
         if size != (image.width, image.height):
             resized = library.ImageData(*size, kind)
             tools.resizer.resize(image, resized, tools.options)
             image = resized
-    return np.frombuffer(image.get_buffer(), np.uint8).reshape(height, width, 3)
+    return np.frombuffer(image.get_buffer(), np.uint8).reshape(height, width, *pixels.shape[2:])
 
 
 class _Tools:

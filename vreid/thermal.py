@@ -14,6 +14,7 @@ passes unchanged. Which palette an image has is measured on its pixels (`detect_
 be overridden.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -72,6 +73,7 @@ _MEDIAN_DISTANCE = 20.0
 _SPREAD = 40
 
 _LOOKUP_BITS = 6
+_LOST_BITS = 8 - _LOOKUP_BITS
 _LUMINANCE = np.array([0.299, 0.587, 0.114])
 
 
@@ -123,19 +125,39 @@ def render_thermal(
         ConfigurationError: ``palette`` is unknown.
         UnsupportedImage: ``pixels`` have another type or shape.
     """
+    if pixels.ndim == 3 and rendering.style != GREY:
+        colour = _colour(pixels)
+        palette = palette if palette is not None else detect_palette(colour) or GREY
+        if palette == rendering.style:
+            return colour
+    return grey_to_palette(thermal_levels(pixels, rendering, palette), rendering.style)
+
+
+def thermal_levels(
+    pixels: NDArray[np.uint8] | NDArray[np.uint16],
+    rendering: ThermalRendering,
+    palette: str | None = None,
+) -> NDArray[np.uint8]:
+    """The grey levels (H, W) of a thermal image, at its native size.
+
+    Args:
+        pixels: as `render_thermal` takes them.
+        rendering: whose percentiles scale 16 bits.
+        palette: as `render_thermal` takes it.
+
+    Raises:
+        ConfigurationError: ``palette`` is unknown.
+        UnsupportedImage: ``pixels`` have another type or shape.
+    """
     if palette is not None and palette not in STYLES:
         raise ConfigurationError(
             f"{palette!r} is no thermal palette; use one of {', '.join(STYLES)}, "
             "or leave it out to have it measured"
         )
     if pixels.ndim == 2:
-        grey = to_grey_levels(pixels, rendering.low_percentile, rendering.high_percentile)
-        return grey_to_palette(grey, rendering.style)
+        return to_grey_levels(pixels, rendering.low_percentile, rendering.high_percentile)
     colour = _colour(pixels)
-    style = palette if palette is not None else detect_palette(colour)
-    if style is not None and style == rendering.style != GREY:
-        return colour
-    return grey_to_palette(palette_to_grey(colour, style or GREY), rendering.style)
+    return palette_to_grey(colour, palette or detect_palette(colour) or GREY)
 
 
 def radiometric_to_grey(
@@ -188,10 +210,10 @@ def detect_palette(pixels: NDArray[np.uint8]) -> str | None:
     Args:
         pixels: uint8 (H, W, 3).
     """
-    sample = sampled_pixels(pixels)
-    if not len(sample):
+    sample = sampled_channels(pixels)
+    if not sample.size:
         return None
-    cells = _cells(sample)
+    cells = _cells(*sample)
     colours = sample.astype(np.int32)
     best: str | None = None
     best_distance = _MEAN_DISTANCE
@@ -200,8 +222,9 @@ def detect_palette(pixels: NDArray[np.uint8]) -> str | None:
         low, high = percentiles(nearest, (5, 95))
         if high - low < _SPREAD:
             continue
-        offset = colours - palette_table(name).take(nearest, axis=0)
-        distance = np.sqrt(np.einsum("nc,nc->n", offset, offset))
+        offset = colours - _channels_of(name).take(nearest, axis=1)
+        offset *= offset
+        distance = np.sqrt(offset[0] + offset[1] + offset[2])
         mean = float(distance.mean())
         if mean < best_distance and _has_median_up_to(_MEDIAN_DISTANCE, distance):
             best, best_distance = name, mean
@@ -266,7 +289,11 @@ def grey_to_palette(pixels: NDArray[np.uint8], palette: str) -> NDArray[np.uint8
         ConfigurationError: the palette is unknown.
     """
     if palette == GREY:
-        return np.repeat(pixels[:, :, None], 3, axis=2)
+        colour = np.empty((*pixels.shape, 3), dtype=np.uint8)
+        # Channel by channel takes half as long as repeating each level three times.
+        for channel in range(3):
+            colour[:, :, channel] = pixels
+        return colour
     return np.asarray(palette_table(palette).take(pixels, axis=0))
 
 
@@ -289,22 +316,47 @@ def palette_table(palette: str) -> NDArray[np.uint8]:
     return table
 
 
-def sampled_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Up to a few thousand pixels on a regular grid of a colour image (H, W, 3), as (n, 3)."""
-    step = max(1, int(np.ceil(np.sqrt(pixels.shape[0] * pixels.shape[1] / _SAMPLED_PIXELS))))
-    return pixels[step // 2 :: step, step // 2 :: step].reshape(-1, 3)
+@cache
+def _channels_of(palette: str) -> NDArray[np.int32]:
+    """The palette's table as (3, 256)."""
+    channels = palette_table(palette).T.astype(np.int32, order="C")
+    channels.setflags(write=False)
+    return channels
+
+
+def sampled_channels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Up to a few thousand pixels on a regular grid of a colour image (H, W, 3), as (3, n).
+
+    One row for each channel: NumPy is slow along an axis of three.
+    """
+    height, width = pixels.shape[:2]
+    step = max(1, math.ceil(math.sqrt(height * width / _SAMPLED_PIXELS)))
+    # Of a picture that is narrower than a step, one line along its middle.
+    down, across = min(step, height), min(step, width)
+    grid = pixels[down // 2 :: down, across // 2 :: across]
+    sample = np.empty((3, *grid.shape[:2]), dtype=np.uint8)
+    for channel, row in enumerate(sample):
+        row[...] = grid[..., channel]
+    return sample.reshape(3, -1)
 
 
 def _nearest(pixels: NDArray[np.uint8], palette: str) -> NDArray[np.uint8]:
     """Index of the nearest table entry for each colour (..., 3)."""
-    return np.asarray(_nearest_lookup(palette).take(_cells(pixels)))
+    cells = _cells(pixels[..., 0], pixels[..., 1], pixels[..., 2])
+    # Clipping changes nothing, for every cell is in the table, and takes less than checking.
+    return np.asarray(_nearest_lookup(palette).take(cells, mode="clip"))
 
 
-def _cells(pixels: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """The number of the cell of the colour cube that each colour (..., 3) lies in."""
-    levels = (pixels >> (8 - _LOOKUP_BITS)).astype(np.int32)
-    red, green, blue = levels[..., 0], levels[..., 1], levels[..., 2]
-    return np.asarray((red << 2 * _LOOKUP_BITS) | (green << _LOOKUP_BITS) | blue)
+def _cells(
+    red: NDArray[np.uint8], green: NDArray[np.uint8], blue: NDArray[np.uint8]
+) -> NDArray[np.int32]:
+    """The number of the cell of the colour cube that each colour lies in."""
+    cells = (red >> _LOST_BITS).astype(np.int32)
+    cells <<= _LOOKUP_BITS
+    cells |= green >> _LOST_BITS
+    cells <<= _LOOKUP_BITS
+    cells |= blue >> _LOST_BITS
+    return cells
 
 
 @cache

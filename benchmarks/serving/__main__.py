@@ -93,7 +93,7 @@ PARTS: Mapping[str, Part] = {
     "overload": _of_bundle(measure_overload, _lite),
     "concurrency-lite": _of_bundle(measure_concurrency, _lite),
     "concurrency-resnet50": _of_bundle(measure_concurrency, _resnet50),
-    "archive-lite": _of_bundle(partial(measure_archive, count=500), _lite),
+    "archive-lite": _of_bundle(partial(measure_archive, count=1000), _lite),
     "archive-resnet50": _of_bundle(partial(measure_archive, count=120), _resnet50),
     "starts": Part(lambda settings, _: measure_starts(settings), _lite),
     "image": Part(lambda _, __: {"bytes": image_bytes()}),

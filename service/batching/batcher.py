@@ -15,7 +15,8 @@ from itertools import chain
 from service.batching.branch_queues import Bounds, BranchQueues
 from service.batching.costs import Costs
 from service.batching.errors import ClientGone, DeadlinePassed, LanesEnded
-from service.batching.lane import Hand, Outcome, run_branch
+from service.batching.hands import Hand, Hands
+from service.batching.run import Outcome, run_branch
 from service.batching.submission import BranchPixels, Embedded, Submission
 from service.batching.ticket import Ticket
 from service.batching.urgency import Urgency
@@ -26,12 +27,6 @@ from vreid.engines import BranchRunner
 from vreid.modality import Modality
 
 logger = logging.getLogger(__name__)
-
-_HUNG_AFTER = 20
-"""Times its mean that a run may take."""
-
-SHORTEST_HANG = 30.0
-"""Seconds that a run may take whatever its mean: a machine may stand still for a while."""
 
 
 class Batcher:
@@ -60,12 +55,11 @@ class Batcher:
         self._metrics = metrics
         self._queues = BranchQueues(branches, bounds)
         self.costs = Costs(branches)
-        self._in_lanes = dict.fromkeys(branches, 0)
         self._changed = threading.Condition()
         self._closing = False
         self._lanes_running = bounds.lanes
         self.lanes = bounds.lanes
-        self._hands = [Hand() for _ in range(bounds.lanes)]
+        self._hands = Hands(bounds.lanes, branches)
         self._threads = [
             threading.Thread(target=self._work, args=(number,), name=f"lane-{number}", daemon=True)
             for number in range(bounds.lanes)
@@ -89,7 +83,7 @@ class Batcher:
             if thread.ident is not None:
                 thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
         with self._changed:
-            left = [*self._queues.submissions(), *self._in_hands()]
+            left = [*self._queues.submissions(), *self._hands.submissions()]
         self._fail(left, LanesEnded("the service is shutting down; send the request again"))
 
     @property
@@ -114,15 +108,7 @@ class Batcher:
     def hung_lanes(self) -> int:
         """Return how many lanes compute for so long that they will hardly come back."""
         with self._changed:
-            now = time.monotonic()
-            return sum(
-                hand.began is not None and now - hand.began > self._longest(hand)
-                for hand in self._hands
-            )
-
-    def _longest(self, hand: Hand) -> float:
-        expected = self.costs.of(Counter(image.modality for image in hand.images))
-        return max(SHORTEST_HANG, _HUNG_AFTER * expected)
+            return self._hands.hung(time.monotonic(), self.costs)
 
     def submit(
         self, samples: Sequence[BranchPixels], ticket: Ticket, room: int | None = None
@@ -189,8 +175,8 @@ class Batcher:
             if self._is_a_lane_free():
                 return 0.0
             images = {
-                branch: in_lanes + self._queues.waiting(branch, urgency)
-                for branch, in_lanes in self._in_lanes.items()
+                branch: computed + self._queues.waiting(branch, urgency)
+                for branch, computed in self._hands.images.items()
             }
             lanes = max(1, self._lanes_running)
         return self.costs.of(images) / lanes
@@ -200,13 +186,7 @@ class Batcher:
         return self.costs.of(Counter(chain.from_iterable(samples))) / max(1, self._lanes_running)
 
     def _is_a_lane_free(self) -> bool:
-        busy = sum(hand.began is not None for hand in self._hands)
-        return busy < self._lanes_running and not len(self._queues)
-
-    def _in_hands(self) -> list[Submission]:
-        return list(
-            dict.fromkeys(image.submission for hand in self._hands for image in hand.images)
-        )
+        return self._hands.busy < self._lanes_running and not len(self._queues)
 
     def _work(self, number: int) -> None:
         name_this_thread(f"lane-{number}")
@@ -230,13 +210,8 @@ class Batcher:
                     self._changed.wait(due)
                     continue
                 images, late = self._queues.take(now)
-                for image in images:
-                    submission = image.submission
-                    if submission.begun is None:
-                        submission.begun = now
-                    self._in_lanes[image.modality] += 1
                 if images:
-                    hand.images, hand.began = images, now
+                    self._hands.begin(hand, images, now)
             self._refuse_late(late)
             if images:
                 self._metrics.run_begins(
@@ -264,7 +239,7 @@ class Batcher:
         failed: list[tuple[Submission, Exception]] = []
         with self._changed:
             self.costs.add(hand.images[0].modality, len(hand.images), seconds)
-            self._put_down(hand)
+            self._hands.end(hand)
             for image, outcome in zip(hand.images, outcomes, strict=True):
                 submission = image.submission
                 if submission.is_over:
@@ -281,16 +256,11 @@ class Batcher:
             submission.ticket.waited += began - submission.submitted
             self._metrics.stage("queue", began - submission.submitted)
             self._metrics.stage("inference", now - began)
+            submission.ticket.stage("queue", began - submission.submitted, ago=now - began)
+            submission.ticket.stage("inference", now - began)
             submission.finish()
         for submission, error in failed:
             submission.fail(error)
-
-    def _put_down(self, hand: Hand) -> None:
-        """The lane computes nothing any more; belongs to whoever holds the lock."""
-        if hand.began is not None:
-            hand.began = None
-            for image in hand.images:
-                self._in_lanes[image.modality] -= 1
 
     def _drop(self, submission: Submission) -> None:
         """Take out what nobody waits for any more."""
@@ -315,7 +285,7 @@ class Batcher:
         fault = LanesEnded(f"the thread that computed it ended: {error!r}")
         with self._changed:
             self._lanes_running -= 1
-            self._put_down(hand)
+            self._hands.end(hand)
             hit = list(dict.fromkeys(image.submission for image in hand.images))
             hand.images = []
         self._fail(hit, fault)

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from service.batching.urgency import Urgency
+
+if TYPE_CHECKING:
+    from service.telemetry.metrics import Stage
+    from service.telemetry.request_trace import RequestTrace
 
 
 class Ticket:
@@ -18,6 +23,7 @@ class Ticket:
         deadline: the moment of `time.monotonic()` by which its turn has to have come, None before
             its body is complete and where it may wait for ever.
         waited: seconds that others have made it wait.
+        trace: takes the stages of the request, None where it is not traced.
     """
 
     __slots__ = (
@@ -28,6 +34,7 @@ class Ticket:
         "deadline",
         "is_stated",
         "patience",
+        "trace",
         "urgency",
         "waited",
     )
@@ -44,10 +51,16 @@ class Ticket:
         self.is_stated = is_stated
         self.deadline = deadline
         self.waited = 0.0
+        self.trace: RequestTrace | None = None
         self._own = 0.0
         self._withdrawn = False
         self._on_withdrawal: Callable[[], None] | None = None
         self._on_expiry: Callable[[], None] | None = None
+
+    def stage(self, name: Stage, seconds: float, ago: float = 0.0) -> None:
+        """A stage of the request took so many seconds, and ended `ago` seconds ago."""
+        if self.trace is not None:
+            self.trace.stage(name, seconds, ago)
 
     def begin(self, now: float, own: float) -> None:
         """The body is complete: from now on others may make it wait.

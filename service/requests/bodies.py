@@ -19,6 +19,7 @@ from service.requests.disconnection import or_gone
 from service.requests.passage import Passage, Question
 from service.requests.reception import Claim
 from service.running import Running
+from service.telemetry.request_trace import TRACE
 
 Answer = TypeVar("Answer")
 Encoded = TypeVar("Encoded")
@@ -69,6 +70,7 @@ async def passed_through(
         RequestError: the body cannot be read, or what `read` and the question's answer raise.
     """
     ticket = running.admission.ticket(request.headers)
+    ticket.trace = request.scope["state"].get(TRACE)
     expected = running.backlog.expect(declared_bytes(request), writes)
     is_checked = may_hold_images(request)
     # Whoever waits for permission to send gets it: a refusal before would end the connection.

@@ -104,7 +104,7 @@ ENROL_FIELDS = (
     *SAMPLE_FIELDS,
     *(name for name in EnrolInput.model_fields if name not in SAMPLE_FIELDS),
 )
-COMPARE_FIELDS = (*(f"{side}_{name}" for side in "ab" for name in SAMPLE_FIELDS), "policy")
+COMPARE_FIELDS = (*(f"{side}_{name}" for side in "ab" for name in (*SAMPLE_FIELDS, "id")), "policy")
 
 
 def _read(
@@ -218,10 +218,11 @@ def _compare_document(fields: Fields) -> Fields:
         else:
             rest[name] = value
     for side, sample in sides.items():
-        if not _has_image(sample):
+        if not _has_image(sample) and "id" not in sample:
             raise NoModality(
                 f"sample {side} has no image; send at least one of "
                 + ", ".join(f"{side}_{name}" for name in IMAGE_FIELDS)
+                + f", or a record's id as {side}_id"
             )
     return {**sides, **rest}
 

@@ -22,6 +22,7 @@ from service.batching.urgency import Urgency
 from service.embedding.preparation import Preparation
 from service.messages.samples import EmbeddedSamples, SentSample
 from service.running import Running
+from service.telemetry.metrics import Stage
 from service.threads.named_threads import NamedThreads, as_exception, call_back, fail, resolve
 
 Answer = TypeVar("Answer")
@@ -176,7 +177,7 @@ class Passage(Generic[Answer, Encoded]):
             del read
             self._make_answer = question.answer
             self._ticket.urgency = question.urgency
-            self._running.metrics.stage("read", time.perf_counter() - began)
+            self._note_stage("read", time.perf_counter() - began)
             self._are_known(question.samples, question.urgency)
             self._preparation = self._running.embedder.prepare(
                 question.samples, question.with_thumbnails
@@ -199,6 +200,9 @@ class Passage(Generic[Answer, Encoded]):
         if not images:
             backlog.end(self._expected)
             return
+        served = self._running.bundle.manifest.modalities
+        for sample in samples:
+            self._running.metrics.sample_sent(sample.images, served)
         backlog.add_size(self._size, images)
         backlog.begin(self._expected)
         if not self._is_checked or urgency is not Urgency.SEARCH:
@@ -237,7 +241,7 @@ class Passage(Generic[Answer, Encoded]):
             else:
                 self._answer(running.embedder.nothing)
             return
-        running.metrics.stage("decode", self._decoding)
+        self._note_stage("decode", self._decoding)
         count = sum(map(len, images))
         running.backlog.add(count, self._decoding, running.batcher.seconds_of(images))
         embedded = running.batcher.submit(images, self._ticket, running.settings.batching.queue)
@@ -266,12 +270,17 @@ class Passage(Generic[Answer, Encoded]):
             answer = make(preparation.finish(embedded))
             answered = time.perf_counter()
             encoded = encode(answer)
-            self._running.metrics.stage("search", answered - began)
-            self._running.metrics.stage("encode", time.perf_counter() - answered)
+            encoding = time.perf_counter() - answered
+            self._note_stage("search", answered - began, ago=encoding)
+            self._note_stage("encode", encoding)
         except BaseException as error:
             self._fail(error)
         else:
             self._call_back(resolve, encoded)
+
+    def _note_stage(self, stage: Stage, seconds: float, ago: float = 0.0) -> None:
+        self._running.metrics.stage(stage, seconds)
+        self._ticket.stage(stage, seconds, ago)
 
     def _end_if_withdrawn(self) -> None:
         if self._ticket.withdrawn:

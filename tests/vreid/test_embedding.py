@@ -9,7 +9,7 @@ from PIL import Image
 from vreid.bundle import Bundle
 from vreid.decoding import ImageLimits, decode_image
 from vreid.embedding import branch_inputs, embed, embed_samples, round_to_stored
-from vreid.engines import BranchRunner, open_engine
+from vreid.engines import BranchEngine, open_engine
 from vreid.errors import EngineError, ImageTooLarge, NoModality, UndecodableImage
 from vreid.modality import MODALITIES, Modality
 from vreid.preprocessing import branch_pixels
@@ -23,8 +23,13 @@ SUBSETS = [
 class Counting:
     """A real engine that also remembers which branch ran on how many images."""
 
-    def __init__(self, engine: BranchRunner) -> None:
+    def __init__(self, engine: BranchEngine) -> None:
         self._engine = engine
+        self.name = engine.name
+        self.precision = engine.precision
+        self.threads = engine.threads
+        self.lanes = engine.lanes
+        self.batch_sizes = engine.batch_sizes
         self.runs: list[tuple[Modality, int]] = []
 
     def run(self, modality: Modality, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -83,6 +88,12 @@ def test_the_batch_size_changes_nothing(bundle: Bundle, engine: Counting, batch_
     expected, _ = embed_samples(samples, bundle, engine, batch_size=8)
     features, _ = embed_samples(iter(samples), bundle, engine, batch_size)
     np.testing.assert_array_equal(features, expected)
+
+
+def test_samples_come_in_as_many_as_keep_every_lane_busy(bundle: Bundle, engine: Counting) -> None:
+    engine.lanes, engine.batch_sizes = 3, (1, 2, 4)
+    embed_samples([sample([Modality.NIR])] * 14, bundle, engine)
+    assert engine.runs == [(Modality.NIR, 12), (Modality.NIR, 2)]
 
 
 def test_features_are_exactly_what_a_gallery_stores(bundle: Bundle, engine: Counting) -> None:

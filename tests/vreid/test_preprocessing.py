@@ -13,6 +13,7 @@ from vreid.modality import MODALITIES, Modality
 from vreid.preprocessing import (
     IMAGENET,
     Normalisation,
+    Pixels,
     Preprocessing,
     branch_pixels,
     modality_warnings,
@@ -63,6 +64,38 @@ def test_preprocessing_is_render_then_resize_then_normalise(modality: Modality) 
         resize(render(PHOTOGRAPH, modality, PREPROCESSING), PREPROCESSING), IMAGENET
     )
     np.testing.assert_array_equal(preprocess(PHOTOGRAPH, modality, PREPROCESSING), by_steps)
+
+
+@given(
+    style=st.sampled_from(STYLES),
+    modality=st.sampled_from(MODALITIES),
+    kind=st.sampled_from(["grey", "radiometric", "colour", "palette"]),
+    palette=st.sampled_from([None, *STYLES]),
+    sides=st.tuples(*[st.integers(1, 40)] * 4),
+    seed=st.integers(0, 1000),
+)
+def test_whatever_arrives_is_rendered_and_then_resized(
+    style: str,
+    modality: Modality,
+    kind: str,
+    palette: str | None,
+    sides: tuple[int, int, int, int],
+    seed: int,
+) -> None:
+    height, width, branch_height, branch_width = sides
+    levels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    arrivals: dict[str, Pixels] = {
+        "grey": levels[..., 0],
+        "radiometric": levels[..., 0].astype(np.uint16) * 200,
+        "colour": levels,
+        "palette": grey_to_palette(levels[..., 0], "iron"),
+    }
+    pixels = arrivals[kind]
+    rule = Preprocessing(branch_height, branch_width, thermal=ThermalRendering(style))
+    np.testing.assert_array_equal(
+        branch_pixels(pixels, modality, rule, palette),
+        resize(render(pixels, modality, rule, palette), rule),
+    )
 
 
 def test_normalisation_scales_to_one_then_subtracts_the_mean_and_divides_by_the_deviation() -> None:

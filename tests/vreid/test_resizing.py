@@ -36,6 +36,17 @@ def test_few_numbers_are_off_at_all(size: tuple[int, int]) -> None:
     assert different.mean() < 0.01
 
 
+@given(height=SIDES, width=SIDES, new_height=SIDES, new_width=SIDES, seed=st.integers(0, 1000))
+def test_grey_becomes_what_each_of_three_equal_channels_becomes(
+    height: int, width: int, new_height: int, new_width: int, seed: int
+) -> None:
+    grey = noise(height, width, seed)[..., 0]
+    for resized in (resize_bilinear, resize_by_pillow):
+        found = resized(np.repeat(grey[..., None], 3, axis=2), new_height, new_width)
+        np.testing.assert_array_equal(resized(grey, new_height, new_width), found[..., 0])
+        np.testing.assert_array_equal(found[..., 0], found[..., 2])
+
+
 def test_rows_come_first_whatever_the_sizes() -> None:
     pixels = noise(200, 30, 1)
     rows = Image.fromarray(pixels).resize((60, 200), Image.Resampling.BILINEAR)

@@ -123,9 +123,12 @@ def _compile(
 ) -> "openvino.CompiledModel":
     path = bundle.file(modality, precision)
     core = library.Core()
+    # Without streams the thread that calls computes. A stream has a thread of its own: each run
+    # waits for it to wake, and then for the lane to wake and to have Python's lock again.
+    streams = 0 if threads == lanes else lanes
     properties: dict[str, Any] = {
         "INFERENCE_PRECISION_HINT": _HINTS[precision],
-        "NUM_STREAMS": lanes,
+        "NUM_STREAMS": streams,
         "INFERENCE_NUM_THREADS": threads,
         # Streams of several models would be pinned to the same processors.
         "ENABLE_CPU_PINNING": False,

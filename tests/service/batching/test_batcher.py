@@ -273,7 +273,7 @@ def test_a_run_that_lasts_many_times_its_mean_counts_as_hung(
         in_work = batcher.submit([sample_of(1, Modality.RGB)], Ticket())
         gate.wait_until_reached()
         assert batcher.hung_lanes() == 0
-        monkeypatch.setattr("service.batching.batcher.SHORTEST_HANG", 0.0)
+        monkeypatch.setattr("service.batching.hands.SHORTEST_HANG", 0.0)
         assert batcher.hung_lanes() == 1
         batcher.costs.add(Modality.RGB, 1, 3600.0)
         assert batcher.hung_lanes() == 0

@@ -118,6 +118,18 @@ def test_k_has_to_be_a_whole_number_above_zero(k: object) -> None:
     assert fields_at_fault(error) == ["k"]
 
 
+@pytest.mark.parametrize(("text", "value"), [(b"true", True), (b"false", False)])
+def test_a_form_says_true_or_false(text: bytes, value: bool) -> None:
+    reading = read_search(*form({"id": (None, b"a"), "explain": (None, text)}))
+    assert reading.value.explain is value
+
+
+@pytest.mark.parametrize("text", [b"yes", b"1", b"on", b"True", b"0", b""])
+def test_a_form_says_nothing_else_for_it(text: bytes) -> None:
+    with pytest.raises(InvalidRequest, match="explain: has to be true or false"):
+        read_search(*form({"id": (None, b"a"), "explain": (None, text)}))
+
+
 def test_a_search_without_a_query_is_told_what_a_query_is() -> None:
     with pytest.raises(InvalidRequest, match="samples, id, ids, embedding, embeddings"):
         read_search(b"{}", JSON)

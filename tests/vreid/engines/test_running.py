@@ -1,5 +1,6 @@
 """What every engine on a processor does alike."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -51,6 +52,22 @@ def test_every_engine_and_precision_gives_the_features_of_the_default(
         lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(found, axis=1)
         assert (along / lengths).min() > cosine
         assert len(np.unique(found, axis=0)) == 9
+
+
+@pytest.mark.parametrize("name", ENGINES_HERE)
+def test_a_lane_of_one_thread_computes_in_the_thread_that_calls(
+    variants: Bundle, name: str
+) -> None:
+    before = threads_of_libraries()
+    engine = open_engine(variants, name, precision="int8", threads=2, lanes=2)
+    for modality in MODALITIES:
+        engine.run(modality, pixels(9))
+    # Importing a library may start a thread; one for each lane of each branch would be six.
+    assert threads_of_libraries() - before <= 2
+
+
+def threads_of_libraries() -> int:
+    return len(list(Path("/proc/self/task").iterdir())) - threading.active_count()
 
 
 @pytest.mark.parametrize("name", ENGINES_HERE)
@@ -179,15 +196,17 @@ def test_features_of_another_length_than_the_manifest_says_are_an_error(
         open_engine(shorter, name).run(Modality.RGB, pixels(1))
 
 
-def test_streams_of_compact_weights_compute_the_same() -> None:
-    """OpenVINO's streams race for weights that are still to be decompressed."""
+@pytest.mark.parametrize("threads", [2, 4])
+def test_lanes_of_compact_weights_compute_the_same_at_the_same_time(threads: int) -> None:
+    """OpenVINO's streams, which lanes of several threads have, race for compact weights."""
     shipped = Bundle.load(SHIPPED, verify=False)
     reference = open_engine(shipped, "onnxruntime-cpu", 1, "fp32")
     preprocessing = shipped.manifest.preprocessing
     image = pixels(1, preprocessing.height, preprocessing.width)
-    found = open_engine(shipped, "openvino-cpu", 2, "fp32", 2)
-    for modality in MODALITIES:
-        for _ in range(4):
-            np.testing.assert_allclose(
-                found.run(modality, image), reference.run(modality, image), atol=1e-3
-            )
+    found = open_engine(shipped, "openvino-cpu", threads, "fp32", 2)
+    with ThreadPoolExecutor(2) as callers:
+        for modality in MODALITIES:
+            expected = reference.run(modality, image)
+            running = [callers.submit(found.run, modality, image) for _ in range(6)]
+            for each in running:
+                np.testing.assert_allclose(each.result(), expected, atol=1e-3)

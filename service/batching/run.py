@@ -1,33 +1,19 @@
-"""What one lane has in its hands, and one run of one branch, in which what fails fails alone."""
+"""One run of one branch, in which what fails fails alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.batching.submission import Pixels, QueuedImage
+from service.batching.submission import Pixels
 from vreid.engines import BranchRunner
 from vreid.errors import EngineError
 from vreid.modality import Modality
 
 Outcome = NDArray[np.float32] | Exception
 """The features (D,) of one image, or why it has none."""
-
-
-@dataclass(slots=True)
-class Hand:
-    """What one lane holds.
-
-    Attributes:
-        images: whose requests get their answer from this lane.
-        began: the moment of `time.monotonic()` that it began to compute, None while it does not.
-    """
-
-    images: list[QueuedImage] = field(default_factory=list)
-    began: float | None = None
 
 
 def run_branch(
