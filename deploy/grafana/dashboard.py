@@ -28,6 +28,10 @@ class Panel:
     queries: tuple[tuple[str, str], ...]
 
 
+def _value(metric: str, by: str) -> str:
+    return f"sum by ({by}) ({metric}{{{_CHOSEN}}})"
+
+
 def _rate(metric: str, by: str, more: str = "") -> str:
     return f"sum by ({by}) (rate({metric}{{{_CHOSEN}{more}}}[$__rate_interval]))"
 
@@ -112,6 +116,71 @@ PANELS = (
         "Images computed by branch: a camera that fell silent shows here",
         "short",
         ((_rate("vreid_batch_images_sum", "branch"), "{{branch}}"),),
+    ),
+    Panel(
+        "Missing modalities",
+        "Samples that came without an image of the modality",
+        "reqps",
+        ((_rate("vreid_missing_modalities_total", "modality"), "no {{modality}}"),),
+    ),
+    Panel(
+        "Searches",
+        "By how pairs were compared; auto counts as what it stands for",
+        "reqps",
+        ((_rate("vreid_searches_total", "policy"), "{{policy}}"),),
+    ),
+    Panel(
+        "Recall of searches",
+        "Estimated share of the truly best 20 that is found; none where all is exact",
+        "percentunit",
+        ((_value("vreid_gallery_recall_estimate", "instance"), "{{instance}}"),),
+    ),
+    Panel(
+        "Gallery",
+        "Records that searches find, and those that are in no segment yet",
+        "short",
+        (
+            (_value("vreid_gallery_records", "instance"), "{{instance}}"),
+            (_value("vreid_gallery_unsealed", "instance"), "{{instance}}, not sealed"),
+        ),
+    ),
+    Panel(
+        "Segments",
+        "Sealed segments of the search index",
+        "short",
+        ((_value("vreid_gallery_segments", "instance"), "{{instance}}"),),
+    ),
+    Panel(
+        "Ingest",
+        "Sightings that wait to be stored, and those that were given up",
+        "short",
+        (
+            (_value("vreid_ingest_waiting", "instance"), "{{instance}} waiting"),
+            (_value("vreid_ingest_failed", "instance"), "{{instance}} given up"),
+        ),
+    ),
+    Panel(
+        "Ingest is behind by",
+        "Age of the oldest sighting that is not stored; none while Redis does not answer",
+        "s",
+        ((_value("vreid_ingest_lag_seconds", "instance"), "{{instance}}"),),
+    ),
+    Panel(
+        "Redis of ingest",
+        "1 while it answers",
+        "short",
+        ((_value("vreid_ingest_available", "instance"), "{{instance}}"),),
+    ),
+    Panel(
+        "What runs",
+        "Version of vreid and model of each instance",
+        "short",
+        (
+            (
+                _value("vreid_build_info", "instance, version, model"),
+                "{{instance}}: {{version}}, {{model}}",
+            ),
+        ),
     ),
 )
 

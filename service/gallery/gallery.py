@@ -22,6 +22,7 @@ from service.gallery.filters.filter import Filter
 from service.gallery.following import Follower
 from service.gallery.index.filling import fill
 from service.gallery.index.index import SearchIndex
+from service.gallery.index.sampled_recall import sampled_share
 from service.gallery.index.searching import Hit
 from service.gallery.query import (
     Position,
@@ -244,6 +245,17 @@ class Gallery:
             )
             for rank, hit in enumerate(found, 1)
         ]
+
+    def sampled_recall(self, generator: np.random.Generator, results: int) -> float | None:
+        """Share of the best `results` that searches find of a record taken by chance.
+
+        None where all is exact, NaN where it is compared with nothing; see
+        `service.gallery.index.sampled_recall`. Raises `GalleryClosed` after `close`.
+        """
+        self._index.check()
+        manifest = self._bundle.manifest
+        policy = resolve_policy("auto", manifest.auto_policy)
+        return sampled_share(self._index, policy, manifest.calibration, generator, results)
 
     def refresh(self) -> int:
         """Follow the store up to its newest change; return how many changes were new.

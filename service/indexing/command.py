@@ -13,6 +13,7 @@ from service.exit_status import resumable
 from service.indexing.job import DEFAULT_BATCH_SIZE, IndexingSummary, index_source
 from service.indexing.sharding import Shard, parse_shard
 from service.indexing.source import remarks
+from service.log_setup import errors_as_lines, say, set_up_logging, writes_json
 from service.settings import load_settings
 from vreid.bundle import Bundle
 from vreid.decoding import ImageLimits
@@ -82,6 +83,7 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str | None
     "several processes, into one gallery, or by several machines, into one each.",
 )
 @engine_options
+@errors_as_lines()
 def index(
     source: Path,
     bundle_directory: Path,
@@ -115,12 +117,15 @@ def index(
     again. VREID_LIMITS__IMAGE_BYTES and VREID_LIMITS__IMAGE_PIXELS bound the images, as they do for
     the service. The exit status is 0 only when nothing was rejected.
     """  # noqa: D301 - \b is click's mark for lines to keep
+    # Those of the service on this machine; where it listens is no matter here.
+    settings = load_settings({"host": "127.0.0.1"})
+    limits = settings.limits
+    if settings.log_format == "json":
+        set_up_logging(settings.log_level, settings.log_format)
     with resumable():
-        # Those of the service on this machine; where it listens is no matter here.
-        limits = load_settings({"host": "127.0.0.1"}).limits
         bundle = Bundle.load(bundle_directory)
         for remark in remarks(source):
-            click.echo(remark, err=True)
+            say(remark)
         summary = index_source(
             source,
             bundle,
@@ -135,6 +140,7 @@ def index(
             keep_crops=keep_crops,
             shard=shard,
             limits=ImageLimits(limits.image_bytes, limits.image_pixels),
+            show_progress=not writes_json(),
         )
     _report(summary, as_json)
     if summary.rejected:
@@ -142,22 +148,21 @@ def index(
 
 
 def _report(summary: IndexingSummary, as_json: bool) -> None:
-    click.echo(
+    tell = say if as_json else click.echo
+    tell(
         f"{summary.indexed} indexed, "
         + (f"{summary.updated} updated, " if summary.updated else "")
         + f"{summary.skipped} skipped (already in the gallery or "
         f"identical to another sample), {summary.rejected} rejected "
-        f"in {summary.seconds:.1f} s ({summary.throughput:.1f} samples/s)",
-        err=as_json,
+        f"in {summary.seconds:.1f} s ({summary.throughput:.1f} samples/s)"
     )
     images = ", ".join(f"{count} {each.value.upper()}" for each, count in summary.images.items())
-    click.echo(
+    tell(
         f"images: {images} ({summary.images_per_second:.0f} a second with {summary.engine}, "
-        f"{summary.precision})",
-        err=as_json,
+        f"{summary.precision})"
     )
     if summary.rejects is not None:
-        click.echo(f"rejected samples and the reasons: {summary.rejects}", err=True)
+        say(f"rejected samples and the reasons: {summary.rejects}")
     if as_json:
         click.echo(
             json.dumps(

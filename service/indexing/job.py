@@ -42,6 +42,7 @@ from service.indexing.relabelling import relabel
 from service.indexing.sharding import Shard
 from service.indexing.source import SourceItem, kept_bytes, paths_below, read_source
 from service.indexing.storing import Embedded, as_record, store_new
+from service.jobs.report import reported_job
 from vreid.bundle import Bundle
 from vreid.decoding import DEFAULT_LIMITS, ImageLimits
 from vreid.engines import open_engine
@@ -132,14 +133,16 @@ def index_source(
         raise IndexingError(f"{source} holds no images; name the folder or manifest that does.")
     manifest = bundle.manifest
     path_of = paths_below(source)
+    place = place_of(gallery_directory)
     budget = DecodingBudget()
     indexed = skipped = updated = 0
     images: Counter[Modality] = Counter()
     with ExitStack() as stack:
         store = stack.enter_context(closing(open_records(gallery_directory, bundle)))
-        rejected = stack.enter_context(
-            closing(RejectsFile(rejects or _default_rejects(place_of(gallery_directory))))
+        report = stack.enter_context(
+            reported_job(place if isinstance(place, Path) else None, "index", str(source))
         )
+        rejected = stack.enter_context(closing(RejectsFile(rejects or _default_rejects(place))))
         count = ItemCount(items())
         stack.callback(count.stop)
         opened = open_engine(bundle, engine, threads, precision)
@@ -175,6 +178,7 @@ def index_source(
         )
         # A source that cannot be read to its end fails before anything is stored.
         total = count.result()
+        report.expect(total)
         progress = stack.enter_context(
             tqdm(
                 total=total, unit="sample", desc="indexing", disable=None if show_progress else True
@@ -193,6 +197,14 @@ def index_source(
                 if isinstance(each, Rejected):
                     rejected.write(each)
             progress.update(len(batch))
+            report.advance(
+                indexed=len(stored.added),
+                updated=relabelled,
+                skipped=stored.known + sum(isinstance(each, Skipped) for each in batch),
+                rejected=sum(isinstance(each, Rejected) for each in batch)
+                + len(stored.rejected)
+                + len(failed),
+            )
     ended = time.monotonic()
     return IndexingSummary(
         indexed,

@@ -18,8 +18,8 @@ from service.ingest.crew import Crew
 from service.ingest.errors import IngestOff, IngestUnavailable
 from service.ingest.queue import EntryQueue
 from service.ingest.storage import Storage
-from service.log_setup import set_up_logging
-from service.running import check_ingest, open_embedder
+from service.log_setup import errors_as_lines, set_up_logging
+from service.opening import check_ingest, open_embedder
 from service.settings import Settings, load_settings
 from vreid.engines import ENGINES
 
@@ -39,6 +39,7 @@ _redis_option = click.option("--redis", help="Redis server of ingest, as redis:/
     show_default=True,
     help="Entries that are embedded at the same moment.",
 )
+@errors_as_lines()
 def worker(
     bundle: Path | None,
     gallery: str | None,
@@ -53,7 +54,7 @@ def worker(
     those of the service (VREID_INGEST__...); `vreid config` lists them.
     """
     settings = _settings(redis, bundle=bundle, gallery=gallery, engine=engine, threads=threads)
-    set_up_logging(settings.log_level)
+    set_up_logging(settings.log_level, settings.log_format)
     warn_about_unknown_variables()
     check_ingest(settings)
     embedder = open_embedder(settings)

@@ -34,6 +34,7 @@ from service.redis_server import (
     keeps_on_disk,
     why_unsafe,
 )
+from service.telemetry.figures import IngestFigures
 
 _TRUST_SECONDS = 5.0
 """How long a look at the server's settings holds; they can be changed while it runs."""
@@ -119,6 +120,16 @@ class Intake:
             dead = int(await self._command("XLEN", self._keys.dead))
             pending = await self._pending()
         return QueueFacts(max(0, length - pending), pending, dead, self._keeps_on_disk)
+
+    async def figures(self) -> IngestFigures:
+        """Return what is measured of the queue; without numbers where Redis does not answer."""
+        try:
+            facts = await self.facts()
+            async with self._available():
+                age = await self._command("EVAL", scripts.LAG, 1, self._keys.stream)
+        except IngestUnavailable:
+            return IngestFigures()
+        return IngestFigures(facts.length, int(age) / 1000, facts.dead)
 
     async def close(self) -> None:
         """Close the connections."""

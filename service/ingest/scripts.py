@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+LAG = """
+-- KEYS stream
+local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+if not oldest then return 0 end
+local now = redis.call('TIME')
+local began = tonumber(string.match(oldest[1], '^%d+'))
+return math.max(0, math.floor(now[1] * 1000 + now[2] / 1000 - began))
+"""
+"""Look at the oldest entry without its pictures. -> its age in milliseconds, 0 without any."""
+
 ACCEPT = """
 -- KEYS stream, progress; ARGV most entries, digest, time, record ids, the entry's fields ...
 local known = redis.call('HGET', KEYS[2], 'digest')

@@ -24,6 +24,7 @@ from service.gallery.store.generations import (
     served_generation,
 )
 from service.gallery.store.store import GalleryStore
+from service.jobs.report import reported_job
 from service.reindexing.embedding import NotReembedded, SightingEmbedder
 from service.reindexing.swap import swap
 from service.reindexing.synchronisation import Synchronisation
@@ -203,8 +204,14 @@ def _bring(
             )
         )
 
-        def advance(count: int) -> None:
-            progress.update(count)
+        report = stack.enter_context(
+            reported_job(directory, "reindex", "" if bundle is None else str(bundle.path))
+        )
+        report.expect(max(0, served.count() - target.count()))
+
+        def advance(brought: int, rejected: int) -> None:
+            progress.update(brought + rejected)
+            report.advance(indexed=brought, rejected=rejected)
 
         following = Synchronisation(served, target, embedder, options.batch_size, advance)
         following.catch_up()

@@ -27,7 +27,8 @@ class Synchronisation:
     """Follows the served generation with another one; for one thread.
 
     Without an `embedder`, records can be moved and removed, and new ones cannot be brought.
-    `on_progress` is told how many records have been dealt with since it was told last.
+    `on_progress` is told how many records have been brought since it was told last, and how many
+    have been found that cannot be.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class Synchronisation:
         target: GalleryStore,
         embedder: SightingEmbedder | None,
         batch_size: int,
-        on_progress: Callable[[int], None] = lambda count: None,
+        on_progress: Callable[[int, int], None] = lambda brought, rejected: None,
     ) -> None:
         self._served = served
         self._target = target
@@ -91,16 +92,17 @@ class Synchronisation:
         return [each for each in found.missing if each not in self._rejected]
 
     def _store(self, outcomes: Iterable[Reembedded | NotReembedded]) -> None:
-        count = 0
+        brought = rejected = 0
         with self._target.database.writing() as connection:
             for each in outcomes:
-                count += 1
                 if isinstance(each, NotReembedded):
+                    rejected += 1
                     self._reject(each)
                 else:
+                    brought += 1
                     write_sighting(connection, each.sighting, each.features)
                     self.embedded += 1
-        self._on_progress(count)
+        self._on_progress(brought, rejected)
 
     def _move(self, sequences: Iterable[int]) -> set[int]:
         """Give records that are there the labels they have now; return which could be."""
@@ -109,7 +111,7 @@ class Synchronisation:
             batch = self._read(numbers[start : start + self._batch_size])
             with self._target.database.writing() as connection:
                 done = {each.sequence for each in batch if move_sighting(connection, each)}
-            self._on_progress(len(done))
+            self._on_progress(len(done), 0)
             moved |= done
         return moved
 

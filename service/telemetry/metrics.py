@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Literal, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from service.batching.urgency import Urgency
+from service.telemetry.figures import Figures
+from vreid.bundle import Bundle
 from vreid.engines import BranchEngine
 from vreid.modality import MODALITIES, Modality
+from vreid.policy import RESOLVED_POLICIES, ResolvedPolicy
 
 Stage = Literal["read", "decode", "queue", "inference", "search", "encode"]
 Refusal = Literal["deadline", "pending", "queue", "receiving", "receiving-bytes", "draining"]
@@ -26,9 +35,15 @@ _IMAGES = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Metrics:
-    """Counters and histograms of a service of their own, so that several may run in a process."""
+    """Counters and histograms of a service of their own, so that several may run in a process.
+
+    Attributes:
+        figures: gauges that are asked for at every reading.
+    """
 
     def __init__(self) -> None:
+        # When a counter began says nothing that its process's start does not, and doubles the text.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         queue_seconds = Histogram(
             "vreid_queue_seconds",
@@ -95,6 +110,26 @@ class Metrics:
             ("engine", "precision", "threads", "lanes"),
             registry=self._registry,
         )
+        self._build_info = Gauge(
+            "vreid_build_info",
+            "What runs: version of vreid, and of the model with its fingerprint; always 1",
+            ("version", "model", "fingerprint"),
+            registry=self._registry,
+        )
+        searches = Counter(
+            "vreid_searches_total",
+            "Searches that were answered, by how pairs were compared",
+            ("policy",),
+            registry=self._registry,
+        )
+        missing = Counter(
+            "vreid_missing_modalities_total",
+            "Samples that were sent without an image of the modality",
+            ("modality",),
+            registry=self._registry,
+        )
+        self.figures = Figures()
+        self._registry.register(self.figures)
         # Looking a label up costs as much as counting, so that it is done once.
         self._queue = {
             (modality, urgency): queue_seconds.labels(modality.value, urgency.name.lower())
@@ -106,6 +141,8 @@ class Metrics:
         self._stage = {each: stage_seconds.labels(each) for each in get_args(Stage)}
         self._refused = {each: refused.labels(each) for each in get_args(Refusal)}
         self._dropped = {each: dropped.labels(each) for each in get_args(Loss)}
+        self._searches = {each: searches.labels(each) for each in RESOLVED_POLICIES}
+        self._missing = {each: missing.labels(each.value) for each in MODALITIES}
         self._of_route: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
     def text(self) -> bytes:
@@ -117,6 +154,12 @@ class Metrics:
         self._engine_info.labels(
             engine.name, engine.precision, str(engine.threads), str(engine.lanes)
         ).set(1)
+
+    def name_build(self, version: str, bundle: Bundle) -> None:
+        """Say which vreid runs, and which model."""
+        manifest = bundle.manifest
+        model = f"{manifest.name} {manifest.version}"
+        self._build_info.labels(version, model, bundle.fingerprint).set(1)
 
     def watch_queue(self, branch: Modality, waiting: Callable[[], float]) -> None:
         """Ask `waiting` how many images of the branch wait, whenever somebody wants to know."""
@@ -138,6 +181,16 @@ class Metrics:
     def stage(self, stage: Stage, seconds: float) -> None:
         """A request spent so long in a stage."""
         self._stage[stage].observe(seconds)
+
+    def searched(self, policy: ResolvedPolicy) -> None:
+        """A search was answered."""
+        self._searches[policy].inc()
+
+    def sample_sent(self, there: Container[Modality], served: Iterable[Modality]) -> None:
+        """A sample came with images of the modalities `there`, for a model of those `served`."""
+        for modality in served:
+            if modality not in there:
+                self._missing[modality].inc()
 
     def refused(self, reason: Refusal) -> None:
         """A request was not let in."""

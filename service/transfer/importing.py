@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from service.gallery.store.store import GalleryStore
 from service.indexing.rejects import RejectsFile
+from service.jobs.report import reported_job
 from service.transfer.checking import checked
 from service.transfer.files import open_records
 from service.transfer.storing import Storing
@@ -68,32 +69,42 @@ def import_records(
     started = time.monotonic()
     with closing(open_records(file, feature_size)) as records:
         _check_model(file, records.model, model, fingerprint, warn)
-        store = GalleryStore.open(gallery_directory, fingerprint, feature_size)
-        rejected = RejectsFile(rejects or _default_rejects(gallery_directory))
-        progress = tqdm(
-            total=records.count,
-            unit="record",
-            desc="importing",
-            disable=None if show_progress else True,
-        )
-        storing = Storing(store)
-        imported = skipped = known_content = 0
-        try:
+        with ExitStack() as stack:
+            store = stack.enter_context(
+                closing(GalleryStore.open(gallery_directory, fingerprint, feature_size))
+            )
+            report = stack.enter_context(reported_job(gallery_directory, "import", str(file)))
+            report.expect(records.count)
+            rejected = stack.enter_context(
+                closing(RejectsFile(rejects or _default_rejects(gallery_directory)))
+            )
+            progress = stack.enter_context(
+                tqdm(
+                    total=records.count,
+                    unit="record",
+                    desc="importing",
+                    disable=None if show_progress else True,
+                )
+            )
+            storing = Storing(store)
+            imported = skipped = known_content = 0
             for rows in records.rows(batch_size):
                 found = checked(rows)
                 done = storing.store(found)
                 imported += done.added
                 skipped += done.same + done.known_content
                 known_content += done.known_content
-                for each in sorted((*found.rejected, *done.taken), key=lambda row: row.row):
+                refused = sorted((*found.rejected, *done.taken), key=lambda row: row.row)
+                for each in refused:
                     rejected.write_line(
                         {"source": file.name, "row": each.row, "id": each.id, "reason": each.reason}
                     )
                 progress.update(len(rows.mask))
-        finally:
-            progress.close()
-            rejected.close()
-            store.close()
+                report.advance(
+                    indexed=done.added,
+                    skipped=done.same + done.known_content,
+                    rejected=len(refused),
+                )
     return ImportSummary(
         imported,
         skipped,

@@ -94,12 +94,22 @@ class SearchIndex:
         self._unpublished = False
         self._tail = Tail(feature_size, tail_rows)
         self._state = IndexState(0, (self._empty_tail(),))
+        self._exact_rows = exact_rows
         self._searcher = Searcher(feature_size, exact_rows)
+        self._background = Searcher(feature_size, exact_rows, shares_work=False)
 
     @property
     def sequence(self) -> int:
         """The number of the newest change that searches see."""
         return self._state.sequence
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether so little is there, or sealed, that no search misses anything."""
+        parts = self._state.parts
+        live = sum(part.size - part.dead for part in parts)
+        sealed = any(part.dead < part.size for part in parts if not part.is_tail)
+        return not sealed or live <= self._exact_rows
 
     @property
     def is_crowded(self) -> bool:
@@ -150,13 +160,16 @@ class SearchIndex:
         *,
         after: Position | None = None,
         as_of: int | None = None,
+        in_background: bool = False,
     ) -> list[Hit]:
         """The `count` best live records behind a position that pass the filter.
 
         Scores are those of `vreid.scoring`. While nothing is sealed so is the ranking, to the last
-        rank; a record in a sealed segment can be missed if its code misleads.
+        rank; a record in a sealed segment can be missed if its code misleads. One in the background
+        takes no thread from others.
         """
-        return self._searcher.search(
+        searcher = self._background if in_background else self._searcher
+        return searcher.search(
             self._state.parts, query, count, policy, calibration, filter, after=after, as_of=as_of
         )
 
@@ -273,6 +286,7 @@ class SearchIndex:
         self._closing.set()
         with self._upkeep:
             self._searcher.close()
+            self._background.close()
             if self._folder is not None:
                 self._folder.close()
 

@@ -52,8 +52,12 @@ class Hit:
 class Searcher:
     """Searches parts, several at a time; safe from any thread."""
 
-    def __init__(self, feature_size: int, exact_rows: int) -> None:
-        """Up to `exact_rows` eligible rows are scored without asking segments or codes."""
+    def __init__(self, feature_size: int, exact_rows: int, *, shares_work: bool = True) -> None:
+        """Up to `exact_rows` eligible rows are scored without asking segments or codes.
+
+        Unless it shares the work with threads of its own, all is done in the caller's.
+        """
+        self._shares_work = shares_work
         self._feature_size = feature_size
         self._exact_rows = exact_rows
         # The threads are the parallelism; FAISS would start as many again in each of them.
@@ -117,7 +121,7 @@ class Searcher:
 
     def _each(self, work: Sequence[Callable[[], _Result]]) -> Iterable[_Result]:
         """The results of all, in order; several at a time when there are several."""
-        if len(work) < 2:
+        if len(work) < 2 or not self._shares_work:
             return _one_by_one(work)
         try:
             return self._pool.map(_call, work)

@@ -4,7 +4,8 @@ import pytest
 
 from service.errors import GalleryUnsupported
 from service.gallery.address import MilvusAddress, directory_of, parse_address
-from service.settings import effective_values, load_settings
+from service.settings import load_settings
+from service.variables import effective_values
 from vreid.errors import ConfigurationError
 
 SECRET = "s3cr:t"

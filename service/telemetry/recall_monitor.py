@@ -1,0 +1,123 @@
+"""Estimates the recall of searches in the background, so slowly that no search notices."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from service.errors import GalleryClosed, GalleryError
+from service.threads.thread_names import name_this_thread
+
+RESULTS = 20
+QUERIES = 50
+
+_FIRST = 10.0
+"""Seconds at most before the first estimate begins."""
+
+_LOWEST_PRIORITY = 19
+
+logger = logging.getLogger(__name__)
+
+SampledShare = Callable[[np.random.Generator, int], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredRecall:
+    """An estimate, and when it was made.
+
+    Attributes:
+        estimate: share of the truly best `results` that is found.
+        margin: two standard errors of it.
+        results: how many of the best are compared.
+        queries: searches that were compared.
+        measured_at: the end of the last.
+    """
+
+    estimate: float
+    margin: float
+    results: int
+    queries: int
+    measured_at: datetime
+
+
+class RecallMonitor:
+    """Makes an estimate every `interval` seconds, in a thread of the lowest priority."""
+
+    def __init__(self, sampled_share: SampledShare, interval: float, load: float = 0.02) -> None:
+        """Prepare it; `start` begins.
+
+        Args:
+            sampled_share: makes one search, see `service.gallery.index.sampled_recall`.
+            interval: seconds from the end of an estimate to the beginning of the next.
+            load: share of the time that is spent on searches while an estimate is made.
+        """
+        self._sampled_share = sampled_share
+        self._interval = interval
+        self._rest = 1 / load - 1
+        self._generator = np.random.default_rng()
+        self._latest: MeasuredRecall | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="recall", daemon=True)
+
+    @property
+    def latest(self) -> MeasuredRecall | None:
+        """The newest estimate; None before the first, and where searches are exact."""
+        return self._latest
+
+    def start(self) -> None:
+        """Begin in the background."""
+        self._thread.start()
+
+    def stop(self, timeout: float | None = None) -> None:
+        """End after the present search; one that takes longer than `timeout` seconds is left."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        name_this_thread("recall")
+        with suppress(OSError, AttributeError):
+            # Linux gives each thread a priority of its own.
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST_PRIORITY)
+        pause = min(_FIRST, self._interval)
+        while not self._stopping.wait(pause):
+            pause = self._interval
+            try:
+                self._measure()
+            except GalleryClosed:
+                return
+            except GalleryError as error:
+                logger.warning("The recall cannot be estimated; trying again: %s", error)
+            except Exception:
+                # An error in the program must not end the estimates: the next may succeed.
+                logger.exception("The recall cannot be estimated; trying again")
+
+    def _measure(self) -> None:
+        shares: list[float] = []
+        for _ in range(QUERIES):
+            began = time.monotonic()
+            share = self._sampled_share(self._generator, RESULTS)
+            if share is None:
+                self._latest = None
+                return
+            if not math.isnan(share):
+                shares.append(share)
+            if self._stopping.wait(self._rest * (time.monotonic() - began)):
+                return
+        if shares:
+            self._latest = MeasuredRecall(
+                estimate=float(np.mean(shares)),
+                margin=2 * float(np.std(shares)) / len(shares) ** 0.5,
+                results=RESULTS,
+                queries=len(shares),
+                measured_at=datetime.now(UTC),
+            )
