@@ -6,11 +6,16 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from service.http.openapi_answers import describe_answers
+from service.http.openapi_examples import add_examples
+from service.http.openapi_security import describe_security
 from service.messages.inputs import (
     CompareInput,
+    CompareSide,
     CorrectionInput,
     EmbedInput,
     EnrolBatchInput,
@@ -60,49 +65,28 @@ _STATUS_TITLES = {
 }
 
 
-def body_of(
-    model: str,
-    example: dict[str, Any] | None = None,
-    examples: dict[str, dict[str, Any]] | None = None,
-    alternative: str | None = None,
-) -> dict[str, Any]:
+def body_of(model: str, alternative: str | None = None) -> dict[str, Any]:
     """Return what a route with a body adds to its operation: the input as form and as JSON.
 
     Args:
         model: name of the input.
-        example: a JSON document.
-        examples: several, by what each of them shows.
         alternative: name of another input, which comes as JSON only.
     """
     models = [model] if alternative is None else [model, alternative]
     schemas = [{"$ref": _REFERENCE.format(model=each)} for each in models]
-    document: dict[str, Any] = {"schema": schemas[0] if alternative is None else {"anyOf": schemas}}
-    if example is not None:
-        document["example"] = example
-    if examples is not None:
-        document["examples"] = {
-            title: {"summary": title, "value": value} for title, value in examples.items()
-        }
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {
-                FORM: {"schema": {"$ref": _REFERENCE.format(model=_form_name(model))}},
-                DOCUMENT: document,
-            },
-        }
-    }
+    schema = schemas[0] if alternative is None else {"anyOf": schemas}
+    form = {"$ref": _REFERENCE.format(model=_form_name(model))}
+    content = {FORM: {"schema": form}, DOCUMENT: {"schema": schema}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
-def document_body_of(model: str, example: dict[str, Any]) -> dict[str, Any]:
+def document_body_of(model: str) -> dict[str, Any]:
     """Return what a route adds to its operation whose body is a JSON document only."""
-    document = {"schema": {"$ref": _REFERENCE.format(model=model)}, "example": example}
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {DOCUMENT: document, MERGE_PATCH: document},
-        }
+    content = {
+        media_type: {"schema": {"$ref": _REFERENCE.format(model=model)}}
+        for media_type in (DOCUMENT, MERGE_PATCH)
     }
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def problems_of(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -111,6 +95,12 @@ def problems_of(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {
         status: {"description": _STATUS_TITLES[status], "content": content} for status in statuses
     }
+
+
+def operation_id(route: APIRoute) -> str:
+    """Return the name of a call in the description and in what is generated of it."""
+    room = route.path.split("/")[1]
+    return route.name if route.name == room else f"{room}_{route.name}"
 
 
 def install_openapi(app: FastAPI) -> None:
@@ -130,6 +120,9 @@ def install_openapi(app: FastAPI) -> None:
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
             _describe_parameter_errors(document)
+            describe_security(document, problems_of(422)[422]["content"])
+            describe_answers(document)
+            add_examples(document)
             app.openapi_schema = document
         return app.openapi_schema
 
@@ -159,7 +152,9 @@ def _form_schema(model: type[Input], fields: tuple[str, ...]) -> dict[str, Any]:
 
 def _field_schemas(model: type[Input]) -> dict[str, Any]:
     known: dict[str, Any] = {}
-    for part in (Images, RecordFields, model):
+    sides: list[type[Input]] = [CompareSide] if model is CompareInput else []
+    parts: list[type[Input]] = [Images, RecordFields, *sides, model]
+    for part in parts:
         properties: dict[str, Any] = part.model_json_schema(ref_template=_REFERENCE)["properties"]
         known.update(properties)
     return known

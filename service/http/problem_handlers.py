@@ -6,9 +6,11 @@ import logging
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import compile_path
 
 from service.messages.problems import (
     METHOD_NOT_ALLOWED,
@@ -72,11 +74,23 @@ async def http_error(request: Request, error: HTTPException) -> Response:
     if error.status_code == 404:
         kind, detail = NOT_FOUND, f"there is nothing at {path}; the calls are listed at /docs"
     elif error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "another method")
         kind = METHOD_NOT_ALLOWED
-        detail = f"{path} does not answer {method}; it answers {allowed}"
+        detail = f"{path} does not answer {method}; it answers {allowed_methods(request)}"
     else:
         kind, detail = Kind(error.status_code, "refused", "The request was refused"), error.detail
     response = problem(kind, detail, request_id_of(request))
     response.headers.update(error.headers or {})
+    if error.status_code == 405:
+        response.headers["Allow"] = allowed_methods(request)
     return response
+
+
+def allowed_methods(request: Request) -> str:
+    """Return what a path answers; the router itself names the methods of one of its routes."""
+    allowed = {
+        method
+        for context in iter_route_contexts(request.app.routes)
+        if context.path is not None and compile_path(context.path)[0].match(request.url.path)
+        for method in context.methods or ()
+    }
+    return ", ".join(sorted(allowed))

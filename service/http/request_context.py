@@ -7,7 +7,6 @@ import re
 import string
 import time
 import uuid
-from collections.abc import Iterable
 from urllib.parse import quote
 
 from starlette.datastructures import Headers
@@ -15,26 +14,25 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.http.draining import Draining
+from service.http.route_patterns import RoutePatterns
+from service.http.security_headers import with_security
+from service.keys.caller import caller_of
 from service.messages.problems import SHUTTING_DOWN, problem, unexpected_problem
+from service.telemetry.json_lines import members
 from service.telemetry.metrics import Metrics
+from service.telemetry.request_trace import TRACE, RequestTrace
+from service.telemetry.tracing import Tracing
 
 REQUEST_ID = "X-Request-ID"
-CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'"
-
-REFUSED_ROUTE = "refused_route"
-"""Where in `scope["state"]` who answers before the routes puts the pattern of the route."""
 
 _ANSWERED_TO_THE_END = ("/health/", "/metrics")
 
 _REQUEST_ID = REQUEST_ID.lower().encode()
-_EVERY_ANSWER = (
-    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-)
-"""Unless the answer has its own; names are in lower case, as Starlette writes them."""
-
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_METHODS = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+"""Those that traces name; a client may send any word as one."""
+
+_TRACE_CONTEXT = ("traceparent", "tracestate")
 _access = logging.getLogger("vreid.access")
 _errors = logging.getLogger("vreid.service")
 
@@ -51,25 +49,6 @@ def path_for_log(scope: Scope) -> str:
     return quote(raw, safe=string.punctuation)
 
 
-def with_headers(
-    given: Iterable[tuple[bytes, bytes]], request_id: str
-) -> list[tuple[bytes, bytes]]:
-    """Return an answer's headers with the request's id, and what every answer carries."""
-    headers = list(given)
-    names = {name for name, _ in headers}
-    headers += [header for header in _EVERY_ANSWER if header[0] not in names]
-    headers.append((_REQUEST_ID, request_id.encode()))
-    return headers
-
-
-def route_of(scope: Scope) -> str:
-    """Return the pattern that a request's path matched, as /gallery/{id}; `other` for none."""
-    route = scope.get("route")
-    if route is None:
-        return str(scope["state"].get(REFUSED_ROUTE, "other"))
-    return str(getattr(route, "path", "other"))
-
-
 def _shutting_down(request_id: str) -> Response:
     detail = "the service finishes what it has and takes nothing new; send the request to another"
     return problem(SHUTTING_DOWN, detail, request_id)
@@ -78,8 +57,17 @@ def _shutting_down(request_id: str) -> Response:
 class RequestContext:
     """ASGI middleware; the id is at `scope["state"]["request_id"]` for whoever answers."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, draining: Draining) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        draining: Draining,
+        patterns: RoutePatterns,
+        tracing: Tracing | None = None,
+    ) -> None:
         self._app = app
+        self._tracing = tracing
+        self._patterns = patterns
         self._metrics = metrics
         self._draining = draining
 
@@ -90,6 +78,9 @@ class RequestContext:
             return
         request_id = request_id_of(Headers(scope=scope))
         scope.setdefault("state", {})["request_id"] = request_id
+        trace = None
+        if self._tracing is not None:
+            trace = scope["state"][TRACE] = self._tracing.begin()
         started = time.perf_counter()
         status: int | None = None
 
@@ -97,7 +88,8 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = with_headers(message.get("headers", ()), request_id)
+                headers = with_security(message.get("headers", ()), scope["scheme"])
+                message["headers"] = [*headers, (_REQUEST_ID, request_id.encode())]
             await send(message)
 
         try:
@@ -108,18 +100,56 @@ class RequestContext:
                 with self._draining.request():
                     await self._app(scope, receive, send_with_headers)
         except Exception:
-            _errors.exception("request %s failed", request_id)
+            _errors.exception("request %s failed", request_id, extra=members(request_id=request_id))
             if status is not None:
                 raise
             await unexpected_problem(request_id)(scope, receive, send_with_headers)
         finally:
             seconds = time.perf_counter() - started
-            self._metrics.answered(route_of(scope), status or 0, seconds)
-            _access.info(
-                "%s %s %s %.1f ms id=%s",
-                scope["method"],
-                path_for_log(scope),
-                status if status is not None else "no answer",
-                seconds * 1000,
-                request_id,
-            )
+            route = self._patterns.of(scope["path"])
+            self._metrics.answered(route, status or 0, seconds)
+            trace_id = None if trace is None else self._hand_over(trace, scope, route, status)
+            _log(scope, route, status, seconds, trace_id)
+
+    def _hand_over(
+        self, trace: RequestTrace, scope: Scope, route: str, status: int | None
+    ) -> str | None:
+        """Return the id of the trace, None where this request is not traced."""
+        assert self._tracing is not None
+        facts: dict[str, str | int] = {
+            "http.request.method": scope["method"] if scope["method"] in _METHODS else "_OTHER",
+            "http.route": route,
+            "url.scheme": scope["scheme"],
+            "vreid.request_id": scope["state"]["request_id"],
+        }
+        if status is not None:
+            facts["http.response.status_code"] = status
+        sent = Headers(scope=scope)
+        headers = {name: sent[name] for name in _TRACE_CONTEXT if name in sent}
+        return self._tracing.end(trace, headers, facts)
+
+
+def _log(
+    scope: Scope, route: str, status: int | None, seconds: float, trace_id: str | None
+) -> None:
+    """Write the line of one request: its path and who asked, and nothing of what was asked."""
+    if not _access.isEnabledFor(logging.INFO):
+        return
+    request_id = scope["state"]["request_id"]
+    key = caller_of(scope)
+    _access.info(
+        "%s %s %s %.1f ms id=%s",
+        scope["method"],
+        path_for_log(scope),
+        status if status is not None else "no answer",
+        seconds * 1000,
+        request_id,
+        extra=members(
+            request_id=request_id,
+            route=route,
+            status=status,
+            milliseconds=round(seconds * 1000, 3),
+            key=None if key is None else key.id,
+            trace_id=trace_id,
+        ),
+    )

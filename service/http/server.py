@@ -6,13 +6,16 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 
 import uvicorn
 
 from service.app import create_app
+from service.http.certificate import Certificate
+from service.http.connections import allow_files
 from service.http.draining_server import DrainingServer
+from service.http.protocols import fastest_protocol
 from service.running import Running
 from service.settings import Settings
 from vreid.errors import ConfigurationError
@@ -51,25 +54,48 @@ def address_of(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     if host in ("0.0.0.0", "::"):
         host = "127.0.0.1" if host == "0.0.0.0" else "::1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return _url(host, port)
+
+
+def announcement(listener: socket.socket, scheme: str) -> str:
+    """Return what is said of a listening socket: the address it has, and what is there."""
+    host, port = listener.getsockname()[:2]
+    everywhere = "every address of this machine; " if host in ("0.0.0.0", "::") else ""
+    return f"vreid listens on {_url(host, port, scheme)} ({everywhere}console: /, API: /docs)"
+
+
+def _url(host: str, port: int, scheme: str = "http") -> str:
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def run_server(
-    running: Running, listener: socket.socket, announce: Callable[[], None] = lambda: None
+    running: Running,
+    listener: socket.socket,
+    certificate: Certificate | None = None,
+    announce: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; requests that run then are finished first.
 
     Args:
         running: closed when this returns.
         listener: from `open_socket`.
+        certificate: for HTTPS, followed until this returns; None for HTTP.
         announce: called just before the first request can be answered.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
+    settings = running.settings
+    allow_files(settings.connections.most)
     announce()
     server = DrainingServer(
-        server_config(running), running.draining, running.settings.drain_timeout
+        *(server_config(running), running.draining, settings.drain_timeout),
+        bounds=settings.connections,
+        certificate=certificate,
     )
-    with _clean_exit():
+    with ExitStack() as ended:
+        if certificate is not None:
+            certificate.follow()
+            ended.callback(certificate.close)
+        ended.enter_context(_clean_exit())
         server.run(sockets=[listener])
 
 
@@ -78,9 +104,9 @@ def server_config(running: Running) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(running),
         loop="auto",
-        http="auto",
+        http=fastest_protocol(),
         ws="none",
-        # The audit log tells who connected, which a header must not change.
+        # `client_address` decides whose headers are believed.
         proxy_headers=False,
         access_log=False,
         log_config=None,

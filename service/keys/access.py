@@ -19,6 +19,9 @@ PUBLIC = frozenset(
 PUBLIC_FOLDERS = ("/console/", "/docs/")
 """Files of the pages, the same in every installation."""
 
+TELLS_MORE_WITH_KEY = frozenset([("GET", "/health/ready")])
+"""Calls that need no key and tell more with one: what comes with a key is checked as any other."""
+
 NEEDED: dict[tuple[str, str], Role] = {
     ("POST", "/embed"): "search",
     ("POST", "/search"): "search",
@@ -27,7 +30,10 @@ NEEDED: dict[tuple[str, str], Role] = {
     ("GET", "/gallery/{id}"): "search",
     ("GET", "/gallery/{id}/images/{modality}"): "search",
     ("GET", "/info"): "search",
+    ("GET", "/me"): "search",
+    ("GET", "/status"): "search",
     ("GET", "/metrics"): "search",
+    ("GET", "/health/ready"): "search",
     ("POST", "/gallery"): "enrol",
     ("PATCH", "/gallery/{id}"): "enrol",
     ("POST", "/ingest"): "enrol",
@@ -38,21 +44,12 @@ NEEDED: dict[tuple[str, str], Role] = {
 """Method and route -> the least role. What is not listed here or above needs admin."""
 
 
-def is_public(method: str, path: str) -> bool:
-    """Tell whether a call needs no key."""
+def is_public(method: str, path: str, has_key: bool = False) -> bool:
+    """Tell whether a call needs no key; `has_key` says whether it brings one, valid or not."""
     asked = "GET" if method == "HEAD" else method
+    if has_key and (asked, path) in TELLS_MORE_WITH_KEY:
+        return False
     return (asked, path) in PUBLIC or (asked == "GET" and path.startswith(PUBLIC_FOLDERS))
-
-
-def route_of(path: str) -> str:
-    """Return the pattern of the route that a path leads to, or the path where it has no pattern."""
-    parts = path.split("/")
-    match parts:
-        case ["", ("gallery" | "ingest") as room, _]:
-            return f"/{room}/{{id}}"
-        case ["", "gallery", _, "images", _]:
-            return "/gallery/{id}/images/{modality}"
-    return path
 
 
 def needed_role(method: str, route: str) -> Role:

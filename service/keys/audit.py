@@ -21,9 +21,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from service.keys.errors import AuditClosed, AuditUnwritable
-
-MOST_CHARACTERS = 1024
-"""Of each value that a client sent; the rest is cut and marked."""
+from service.threads.thread_names import name_this_thread
 
 _MOST_LINES_AT_ONCE = 1000
 
@@ -113,6 +111,7 @@ class AuditLog:
             os.close(self._turns)
 
     def _run(self) -> None:
+        name_this_thread(self._thread.name)
         ended = False
         while not ended:
             waiting, ended = self._take()
@@ -197,13 +196,6 @@ class AuditLog:
             f"the audit log {self._path} cannot be written ({error.strerror}); check the disk's "
             "space and the directory's rights: nothing is answered without its line"
         )
-
-
-def bounded(text: str) -> str:
-    """Return a text of at most `MOST_CHARACTERS` characters, marked where it was cut."""
-    if len(text) <= MOST_CHARACTERS:
-        return text
-    return f"{text[:MOST_CHARACTERS]}... ({len(text)} characters)"
 
 
 def _open(path: Path) -> int:

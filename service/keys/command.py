@@ -67,7 +67,14 @@ def create(
 @_KEYS
 def list_keys(as_json: bool, path: Path | None) -> None:
     """List the keys; their secrets are stored nowhere."""
-    found = sorted(read_keys(_file(path)).values(), key=lambda key: key.created_at)
+    file = _file(path)
+    found = sorted(read_keys(file).values(), key=lambda key: key.created_at)
+    if not found:
+        lacks = "has no keys" if file.exists() else "is not there"
+        click.echo(
+            f"the file of keys {file} {lacks}; make one with: vreid keys create NAME --keys {file}",
+            err=True,
+        )
     if as_json:
         click.echo(json.dumps([_facts(key) for key in found]))
         return
@@ -79,8 +86,6 @@ def list_keys(as_json: bool, path: Path | None) -> None:
         click.echo(
             f"{key.id}  {key.role:6}  {key.name} (made {key.created_at:%Y-%m-%d}{expiry}{rate})"
         )
-    if not found:
-        click.echo("there are no keys", err=True)
 
 
 @keys.command()

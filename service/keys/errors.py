@@ -6,6 +6,7 @@ VreidError
         ├── Unauthenticated     no key, or none that is known
         ├── Forbidden           the key's role may not call this
         ├── TooManyRequests     the key's rate is used up
+        ├── TooManyFailures     too many calls without a valid key
         ├── UnknownKey          no key has this id
         ├── KeyFileUnusable     the file of keys cannot be read or written
         ├── KeysUnreadable      the file of keys could not be read for too long
@@ -50,6 +51,21 @@ class TooManyRequests(AccessError):
         super().__init__(
             f"this key may make {rate:g} requests a second; try again in {retry_after} s, or ask "
             "for a key with a higher rate"
+        )
+
+
+class TooManyFailures(AccessError):
+    """Too many calls without a valid key; a valid one is never told this.
+
+    Attributes:
+        retry_after: whole seconds after which to try again.
+    """
+
+    def __init__(self, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(
+            "too many calls without a valid API key came from here; send the header "
+            "'Authorization: Bearer KEY' with a valid key, which is answered at any time"
         )
 
 

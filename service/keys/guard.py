@@ -5,24 +5,21 @@ It stands before the body is read: a call without a key costs its headers.
 
 from __future__ import annotations
 
-import json
 import logging
-from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.http.request_context import REFUSED_ROUTE
-from service.keys.access import NEEDED, changes, check_allowed, is_public, needed_role, route_of
-from service.keys.audit import MOST_CHARACTERS, bounded
-from service.keys.errors import AccessError, AuditUnwritable, Unauthenticated
+from service.http.client_address import client_site
+from service.http.route_patterns import RoutePatterns
+from service.keys.access import changes, check_allowed, is_public, needed_role
+from service.keys.audit_entry import audit_entry
+from service.keys.caller import set_caller
+from service.keys.errors import AccessError, AuditUnwritable, TooManyFailures, Unauthenticated
 from service.keys.key import Key
 from service.keys.opening import Access
 from service.messages.problems import kind_of, problem, retry_after_of
-
-DETAILS = "audit"
-"""Where in `scope["state"]` a call puts what its line in the audit log says beside the rest."""
 
 logger = logging.getLogger(__name__)
 
@@ -30,42 +27,53 @@ logger = logging.getLogger(__name__)
 class KeyGuard:
     """Passes on what its key allows; needs `RequestContext` around it for the request's id."""
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    def __init__(self, app: ASGIApp, access: Access, patterns: RoutePatterns) -> None:
         self._app = app
         self._access = access
+        self._patterns = patterns
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 401, 403, 429 or 503, or pass the request on."""
-        if scope["type"] != "http" or is_public(scope["method"], scope["path"]):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        route = route_of(scope["path"])
+        given = Headers(scope=scope).get("authorization")
+        if is_public(scope["method"], scope["path"], has_key=given is not None):
+            await self._app(scope, receive, send)
+            return
+        route = self._patterns.of(scope["path"])
         key: Key | None = None
         try:
-            key = self._access.ring.authenticate(Headers(scope=scope).get("authorization"))
+            key = self._access.ring.authenticate(given)
             self._access.rates.take(key)
             check_allowed(key, needed_role(scope["method"], route))
             if changes(scope["method"], route):
-                await self._access.audit.record({**_entry(scope, route, key), "event": "begins"})
+                begins = {**audit_entry(scope, route, key), "event": "begins"}
+                await self._access.audit.record(begins)
         except AuditUnwritable as error:
             await _refused(scope, error)(scope, receive, send)
         except AccessError as refusal:
             answer = await self._answer_of(refusal, scope, route, key)
             await answer(scope, receive, send)
         else:
+            set_caller(scope, key)
             await _Audited(self._access, scope, route, key, send).call(self._app, receive)
 
     async def _answer_of(
         self, refusal: AccessError, scope: Scope, route: str, key: Key | None
     ) -> Response:
         answer = _refused(scope, refusal)
-        if (scope["method"], route) in NEEDED:
-            scope["state"][REFUSED_ROUTE] = route
-        # Whoever has no key must not be able to rotate away what those with keys did.
-        log = self._access.refusals if key is None else self._access.audit
+        entry = audit_entry(scope, route, key, answer.status_code)
         try:
-            await log.record(_entry(scope, route, key, answer.status_code))
-        except AuditUnwritable as error:
+            if key is not None:
+                await self._access.audit.record(entry)
+                return answer
+            # Whoever has no key must not be able to rotate away what those with keys did, nor to
+            # keep the disk busy.
+            if isinstance(refusal, Unauthenticated):
+                entry["unrecorded"] = self._access.failures.take(client_site(scope))
+            await self._access.refusals.record(entry)
+        except (AuditUnwritable, TooManyFailures) as error:
             return _refused(scope, error)
         return answer
 
@@ -98,7 +106,7 @@ class _Audited:
     async def _send_audited(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._is_written = True
-            entry = _entry(self._scope, self._route, self._key, message["status"])
+            entry = audit_entry(self._scope, self._route, self._key, message["status"])
             try:
                 await self._access.audit.record(entry)
             except AuditUnwritable as error:
@@ -115,7 +123,7 @@ class _Audited:
         if self._is_written:
             return
         self._is_written = True
-        entry = _entry(self._scope, self._route, self._key, status)
+        entry = audit_entry(self._scope, self._route, self._key, status)
         try:
             self._access.audit.submit({**entry, "event": event})
         except AuditUnwritable as error:
@@ -132,23 +140,3 @@ def _refused(scope: Scope, refusal: AccessError) -> Response:
     if isinstance(refusal, Unauthenticated):
         answer.headers["WWW-Authenticate"] = "Bearer"
     return answer
-
-
-def _entry(scope: Scope, route: str, key: Key | None, status: int | None = None) -> dict[str, Any]:
-    client = scope.get("client")
-    entry: dict[str, Any] = {
-        "request_id": scope["state"]["request_id"],
-        "key": None if key is None else key.id,
-        "name": None if key is None else key.name,
-        "client": None if client is None else client[0],
-        "method": bounded(scope["method"]),
-        "route": bounded(route),
-        "path": bounded(scope["path"]),
-        "status": status,
-    }
-    if scope["query_string"]:
-        entry["query"] = bounded(scope["query_string"].decode("latin-1"))
-    if details := scope["state"].get(DETAILS):
-        text = json.dumps(details)
-        entry["details"] = details if len(text) <= MOST_CHARACTERS else bounded(text)
-    return entry

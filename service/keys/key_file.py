@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -38,15 +38,20 @@ class _KeyDocument(BaseModel):
     keys: list[_KeyEntry]
 
 
-def read_keys(path: Path) -> dict[str, Key]:
+def read_keys(path: Path, owners: Collection[int] | None = None) -> dict[str, Key]:
     """Return the keys of a file, none where it is not there.
 
+    Args:
+        path: of the file.
+        owners: users whose file it may be; None for anybody's.
+
     Raises:
-        KeyFileUnusable: it cannot be read, others may read it, or it is not what was written.
+        KeyFileUnusable: it cannot be read, others may read or change it, or it is not what was
+            written.
     """
     try:
         with open(path, "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
+            status = os.fstat(file.fileno())
             content = file.read()
     except FileNotFoundError:
         return {}
@@ -54,8 +59,7 @@ def read_keys(path: Path) -> dict[str, Key]:
         raise KeyFileUnusable(
             f"the file of keys {path} cannot be read ({error.strerror}); check its rights"
         ) from error
-    if mode & 0o077:
-        raise KeyFileUnusable(f"others may read the file of keys {path}; run: chmod 600 {path}")
+    _check_rights(path, status, owners)
     try:
         document = _KeyDocument.model_validate_json(content)
     except ValidationError as error:
@@ -68,6 +72,18 @@ def read_keys(path: Path) -> dict[str, Key]:
             f"{path} has version {document.schema_version} and this vreid reads 1; upgrade vreid"
         )
     return {entry.id: Key(**entry.model_dump()) for entry in document.keys}
+
+
+def _check_rights(path: Path, status: os.stat_result, owners: Collection[int] | None) -> None:
+    if owners is not None and status.st_uid not in owners:
+        raise KeyFileUnusable(
+            f"the file of keys {path} belongs to user {status.st_uid}, who could let anybody in; "
+            f"run: chown {os.geteuid()} {path}"
+        )
+    # A secret that is mounted belongs to root, and only its group lets the service read it.
+    is_mounted = status.st_uid == 0 != os.geteuid()
+    if status.st_mode & (0o037 if is_mounted else 0o077):
+        raise KeyFileUnusable(f"others may read the file of keys {path}; run: chmod 600 {path}")
 
 
 def add_key(path: Path, key: Key) -> None:

@@ -1,20 +1,21 @@
-"""The keys in force: re-read when their file changes, so that a revoked key ends at once."""
+"""The keys in force: a thread re-reads their file when it changes, so a revoked key ends soon."""
 
 from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from service.keys.errors import KeyFileUnusable, KeysUnreadable, Unauthenticated
+from service.keys.errors import KeysUnreadable, Unauthenticated
 from service.keys.key import Key, is_secret_of, split_token
 from service.keys.key_file import Keys, read_keys
+from service.threads.repeating_thread import RepeatingThread
 
-LOOK_INTERVAL = 1.0
-"""Seconds between looks at the file: the longest that a revoked key goes on."""
+LOOK_INTERVAL = 0.5
+"""Seconds between looks at the file: about the longest that a revoked key goes on."""
 
 GRACE = 60.0
 """Seconds for which the keys read last stay in force when the file cannot be read any more."""
@@ -24,30 +25,65 @@ logger = logging.getLogger(__name__)
 _Version = tuple[int, ...] | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is in force; replaced wholly, so that no reader needs a lock.
+
+    `failed_at` is since when the file cannot be read, None while it can.
+    """
+
+    keys: Keys
+    version: _Version
+    failed_at: float | None = None
+
+
 class KeyRing:
     """Authenticates tokens by a file of keys; safe to use from several threads.
+
+    No call waits for the disk: `follow` starts a thread that looks at the file.
 
     Raises:
         KeyFileUnusable: the file cannot be read at the start. Later on, the keys that were read
             last stay in force for `grace` seconds, and the log says so; then nobody may call.
     """
 
-    def __init__(
-        self, path: Path, look_interval: float = LOOK_INTERVAL, grace: float = GRACE
-    ) -> None:
+    def __init__(self, path: Path, grace: float = GRACE) -> None:
         self._path = path
-        self._look_interval = look_interval
-        self._lock = threading.Lock()
         self._grace = grace
-        self._failed_at: float | None = None
         self._failure = ""
-        self._version = _version_of(path)
-        self._keys: Keys = read_keys(path)
-        self._next_look = time.monotonic() + look_interval
+        self._following: RepeatingThread | None = None
+        version = _version_of(path)
+        self._known = _Known(self._read(), version)
 
     def __len__(self) -> int:
         """Number of keys, expired ones included."""
         return len(self._current())
+
+    def follow(self, interval: float = LOOK_INTERVAL) -> None:
+        """Look at the file every so many seconds until `close`."""
+        self._following = RepeatingThread("keys", self.look, interval)
+
+    def close(self) -> None:
+        """Stop looking; a second time does nothing."""
+        if self._following is not None:
+            self._following.close()
+
+    def look(self) -> None:
+        """Read the file again if it has changed; may block."""
+        known, version = self._known, _version_of(self._path)
+        if version == known.version and known.failed_at is None:
+            return
+        try:
+            keys = self._read()
+        except Exception as error:  # Whatever it is: keys that nobody can follow must end.
+            since = time.monotonic() if known.failed_at is None else known.failed_at
+            self._known = _Known(known.keys, known.version, since)
+            if self._failure != f"{version} {error}":
+                self._failure = f"{version} {error}"
+                logger.error("the keys read last stay in force for %g s: %s", self._grace, error)
+            return
+        self._known, self._failure = _Known(keys, version), ""
+        logger.info("%d API keys are in force", len(keys))
 
     def check_readable(self) -> None:
         """Ask whether the keys can be trusted.
@@ -74,30 +110,14 @@ class KeyRing:
             raise Unauthenticated
         return key
 
-    def _current(self) -> Keys:
-        with self._lock:
-            if time.monotonic() >= self._next_look:
-                self._next_look = time.monotonic() + self._look_interval
-                self._reread()
-            if self._failed_at is not None and time.monotonic() - self._failed_at >= self._grace:
-                raise KeysUnreadable(self._path)
-            return self._keys
+    def _read(self) -> Keys:
+        return read_keys(self._path, owners={0, os.geteuid()})
 
-    def _reread(self) -> None:
-        version = _version_of(self._path)
-        if version == self._version and self._failed_at is None:
-            return
-        try:
-            self._keys = read_keys(self._path)
-        except KeyFileUnusable as error:
-            if self._failed_at is None:
-                self._failed_at = time.monotonic()
-            if self._failure != f"{version} {error}":
-                self._failure = f"{version} {error}"
-                logger.error("the keys read last stay in force for %g s: %s", self._grace, error)
-            return
-        self._version, self._failed_at, self._failure = version, None, ""
-        logger.info("%d API keys are in force", len(self._keys))
+    def _current(self) -> Keys:
+        known = self._known
+        if known.failed_at is not None and time.monotonic() - known.failed_at >= self._grace:
+            raise KeysUnreadable(self._path)
+        return known.keys
 
 
 def _version_of(path: Path) -> _Version:

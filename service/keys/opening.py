@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from service.keys.audit import AuditLog
+from service.keys.failures import Failures
 from service.keys.key_ring import KeyRing
 from service.keys.rate import Rates
 from service.keys.settings import AccessSettings
@@ -17,20 +19,22 @@ logger = logging.getLogger(__name__)
 class Access:
     """The keys in force, how often each may call, and the log of what they do.
 
-    `refusals` is the log of calls without a valid key, bounded by itself.
+    `failures` bounds what calls without a valid key cost; `refusals` is their log, bounded by
+    itself.
     """
 
     ring: KeyRing
     rates: Rates
+    failures: Failures
     audit: AuditLog
     refusals: AuditLog
 
     def close(self) -> None:
-        """Close both logs."""
-        try:
-            self.audit.close()
-        finally:
-            self.refusals.close()
+        """Stop following the file of keys and close both logs."""
+        with ExitStack() as steps:
+            steps.callback(self.refusals.close)
+            steps.callback(self.audit.close)
+            steps.callback(self.ring.close)
 
 
 def open_access(settings: AccessSettings) -> Access | None:
@@ -56,4 +60,5 @@ def open_access(settings: AccessSettings) -> Access | None:
     except BaseException:
         audit.close()
         raise
-    return Access(ring, Rates(settings.rate), audit, refusals)
+    ring.follow()
+    return Access(ring, Rates(settings.rate), Failures(), audit, refusals)

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 
+from service.keys.bucket import Bucket
 from service.keys.errors import TooManyRequests
 from service.keys.key import Key
 
@@ -28,7 +29,7 @@ class Rates:
     ) -> None:
         self._default = default
         self._clock = clock
-        self._buckets: dict[str, tuple[float, float]] = {}
+        self._buckets: dict[str, Bucket] = {}
 
     def take(self, key: Key) -> None:
         """Count one request of a key.
@@ -40,10 +41,9 @@ class Rates:
         if rate is None:
             return
         now = self._clock()
-        most = max(1.0, rate * BURST_SECONDS)
-        tokens, then = self._buckets.get(key.id, (most, now))
-        tokens = min(most, tokens + (now - then) * rate)
-        if tokens < 1:
-            self._buckets[key.id] = (tokens, now)
-            raise TooManyRequests(rate, min(MOST_SECONDS, max(1, math.ceil((1 - tokens) / rate))))
-        self._buckets[key.id] = (tokens - 1, now)
+        bucket = self._buckets.get(key.id)
+        if bucket is None:
+            bucket = Bucket(rate, max(1.0, rate * BURST_SECONDS), now)
+            self._buckets[key.id] = bucket
+        if wait := bucket.take(now):
+            raise TooManyRequests(rate, min(MOST_SECONDS, max(1, math.ceil(wait))))

@@ -36,6 +36,7 @@ def compare(
     b_tir_palette: str | None,
     policy: Policy | None,
     url: str | None,
+    ca_certificate: Path | None,
     deadline: float | None,
     as_json: bool,
 ) -> None:
@@ -54,7 +55,7 @@ def compare(
             f"the images make {len(sides)} samples by their names; give those of two, or say which "
             "is which with --a-rgb, --b-rgb and so on"
         )
-    with open_client(url, deadline) as client:
+    with open_client(url, deadline, ca_certificate) as client:
         comparison = client.compare(sides[0], sides[1], policy)
     for warning in comparison.warnings:
         click.echo(f"warning: {warning}", err=True)

@@ -32,6 +32,7 @@ def embed(
     tir_palette: str | None,
     features: bool,
     url: str | None,
+    ca_certificate: Path | None,
     deadline: float | None,
     as_json: bool,
 ) -> None:
@@ -44,7 +45,7 @@ def embed(
         samples[_BY_OPTIONS] = sample
     if not samples:
         raise click.UsageError("give images to embed")
-    with open_client(url, deadline) as client:
+    with open_client(url, deadline, ca_certificate) as client:
         embedded = client.embed(*samples.values(), features=features)
     for name, one in zip(samples, embedded.samples, strict=True):
         for warning in one.warnings:

@@ -40,6 +40,7 @@ def enrol(
     scene: str | None,
     batch: int,
     url: str | None,
+    ca_certificate: Path | None,
     deadline: float | None,
     as_json: bool,
 ) -> None:
@@ -58,7 +59,10 @@ def enrol(
     unusable: list[EnrolOutcome] = []
     # Of the sightings that are not settled yet.
     names: dict[int, str] = {}
-    with open_client(url, deadline) as client, tqdm(unit=" samples", disable=None) as bar:
+    with (
+        open_client(url, deadline, ca_certificate) as client,
+        tqdm(unit=" samples", disable=None) as bar,
+    ):
 
         def settled(outcome: EnrolOutcome) -> None:
             bar.update()

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 import click
 
 from vreid.client.client import Client
-from vreid.client.connection import API_KEY_VARIABLE, DEFAULT_URL, URL_VARIABLE
+from vreid.client.connection import DEFAULT_URL
 from vreid.client.inputs import Images
+from vreid.client.variables import API_KEY_VARIABLE, CA_VARIABLE, URL_VARIABLE
 from vreid.layouts.modality_endings import samples_by_ending
 from vreid.modality import MODALITIES, Modality
 from vreid.thermal import STYLES
@@ -28,10 +29,16 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 def service_options(command: Command) -> Command:
-    """Add --url, --deadline and --json."""
+    """Add --url, --ca-certificate, --deadline and --json."""
     options = (
         click.option(
             "--url", help=f"The service's address; default: {URL_VARIABLE}, {DEFAULT_URL}."
+        ),
+        click.option(
+            "--ca-certificate",
+            type=_FILE,
+            help=f"PEM file of who signed the service's certificate; default: {CA_VARIABLE}, "
+            "else what browsers trust.",
         ),
         click.option(
             "--deadline",
@@ -65,9 +72,11 @@ def image_options(prefix: str = "") -> Callable[[Command], Command]:
     return add
 
 
-def open_client(url: str | None, deadline: float | None) -> Client:
+def open_client(
+    url: str | None, deadline: float | None, ca_certificate: Path | None = None
+) -> Client:
     """A client of the service that the options name."""
-    client = Client(url, deadline=deadline)
+    client = Client(url, deadline=deadline, verify=ca_certificate or True)
     if os.environ.get(API_KEY_VARIABLE) and not client.has_key:
         click.echo(
             f"{API_KEY_VARIABLE} is not sent to {client.url}: it goes to {URL_VARIABLE} alone; set "

@@ -69,6 +69,7 @@ def search(
     by_identity: bool,
     rerank: bool,
     url: str | None,
+    ca_certificate: Path | None,
     deadline: float | None,
     as_json: bool,
 ) -> None:
@@ -81,7 +82,7 @@ def search(
     query += images_of({"rgb": rgb, "nir": nir, "tir": tir}, tir_palette)
     if not query and not ids:
         raise click.UsageError("give images of a vehicle, or --id of a record that shows it")
-    with open_client(url, deadline) as client:
+    with open_client(url, deadline, ca_certificate) as client:
         found = client.search(
             *query,
             id=ids,

@@ -7,6 +7,7 @@ import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -14,10 +15,9 @@ import httpx
 
 from vreid import __version__
 from vreid.client.retrying import Options, Retry
+from vreid.client.variables import API_KEY_VARIABLE, CA_VARIABLE, URL_VARIABLE
 from vreid.errors import ConfigurationError
 
-URL_VARIABLE = "VREID_URL"
-API_KEY_VARIABLE = "VREID_API_KEY"
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 Http = TypeVar("Http", httpx.Client, httpx.AsyncClient)
@@ -49,7 +49,7 @@ class Connected(Generic[Http]):
         deadline: float | None = None,
         retry: Retry | None = None,
         connections: int = 16,
-        verify: bool | ssl.SSLContext = True,
+        verify: bool | Path | ssl.SSLContext = True,
         trust_env: bool = False,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
@@ -64,12 +64,14 @@ class Connected(Generic[Http]):
             deadline: seconds in which a request has to be answered, with all its attempts.
             retry: how often and for how long requests are sent again.
             connections: open at a time; calls beyond wait for one.
-            verify: of TLS: True, or a context with the site's own authorities.
+            verify: of TLS: a PEM file of the authorities to trust, a context, or True for the
+                file that VREID_CA_CERTIFICATE names, else the authorities that browsers trust.
             trust_env: whether proxies and certificates of the environment are used.
             environment: where the variables are looked up.
 
         Raises:
-            ConfigurationError: the address is none, or a number is out of range.
+            ConfigurationError: the address is none, a number is out of range, or the file of
+                authorities is none.
         """
         own = environment.get(URL_VARIABLE) or DEFAULT_URL
         self.url = _address(url or own)
@@ -84,7 +86,8 @@ class Connected(Generic[Http]):
             keepalive_expiry=_IDLE_SECONDS,
         )
         # Certificates are read for a while, and without TLS nothing looks at them.
-        needed = verify if trust_env or self.url.startswith("https") else False
+        is_needed = trust_env or self.url.startswith("https")
+        needed = _verification(verify, environment) if is_needed else False
         self._http: Http = self._open(Transport(_headers(key), limits, needed, trust_env))
 
     def __repr__(self) -> str:
@@ -116,6 +119,22 @@ class Connected(Generic[Http]):
     def _open(self, transport: Transport) -> Http:
         """What sends."""
         raise NotImplementedError
+
+
+def _verification(
+    verify: bool | Path | ssl.SSLContext, environment: Mapping[str, str]
+) -> bool | ssl.SSLContext:
+    if verify is True and environment.get(CA_VARIABLE):
+        verify = Path(environment[CA_VARIABLE])
+    if not isinstance(verify, Path):
+        return verify
+    try:
+        return ssl.create_default_context(cafile=verify)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the authorities in {verify} cannot be read ({error.strerror or error}); give a file "
+            "in PEM form, which begins with -----BEGIN CERTIFICATE-----"
+        ) from error
 
 
 def _headers(key: str | None) -> dict[str, str]:

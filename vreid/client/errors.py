@@ -13,6 +13,7 @@ VreidError
         │   ├── TooLarge         413: smaller images, or fewer in one request
         │   └── ImageRefused     an image that cannot be used (also a vreid ImageError)
         ├── NotPermitted         401 403: another API key is needed
+        │   └── KeyNeeded        401: there was none, or it is not valid
         ├── NotThere             404: no such record, thumbnail or entry
         ├── Conflict             409
         │   ├── RecordExists     the id is taken
@@ -28,6 +29,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vreid.client.variables import API_KEY_VARIABLE, URL_VARIABLE
 from vreid.errors import FingerprintMismatch, ImageError, VreidError
 
 PROBLEM_TYPE = "urn:vreid:problem:"
@@ -170,6 +172,17 @@ class NotPermitted(ServiceProblem):
     """There is no API key, or it does not allow this."""
 
 
+class KeyNeeded(NotPermitted):
+    """The service asked for an API key: none was sent, or it is not valid any more."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.args = (
+            f"{self}; a key is given by {API_KEY_VARIABLE}, beside {URL_VARIABLE} where the "
+            "service is not at this machine's port 8000, or by Client(url, api_key)",
+        )
+
+
 class NotThere(ServiceProblem):
     """There is no such record, thumbnail or entry."""
 
@@ -209,7 +222,7 @@ _BY_SLUG: dict[str, type[ServiceProblem]] = {
 
 _BY_STATUS: dict[int, type[ServiceProblem]] = {
     400: RequestRefused,
-    401: NotPermitted,
+    401: KeyNeeded,
     403: NotPermitted,
     404: NotThere,
     405: RequestRefused,

@@ -34,6 +34,7 @@ NOTHING_DONE = frozenset(
         "not-ready",
         "overloaded",
         "shutting-down",
+        "too-many-connections",
         "too-many-requests",
     ]
 )

@@ -62,6 +62,13 @@ def failure_of(error: httpx.RequestError, step: Send) -> Failure:
         )
     if isinstance(error, httpx.ConnectTimeout):
         return Failure("unsent", f"no connection within {_connect_seconds(step):.3g} s")
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return Failure(
+            "unsent",
+            f"the service's certificate was not accepted ({error})",
+            "use the name that the certificate is for, and give the file of the authority that "
+            "signed it: VREID_CA_CERTIFICATE, --ca-certificate, or Client(verify=PATH)",
+        )
     if isinstance(error, httpx.ConnectError | httpx.UnsupportedProtocol | httpx.ProxyError):
         return Failure("unsent", str(error) or type(error).__name__)
     if isinstance(error, httpx.TimeoutException):

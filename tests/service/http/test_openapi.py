@@ -22,7 +22,11 @@ def references(node: object) -> set[str]:
 
 
 def test_every_reference_has_a_target(document: dict[str, Any]) -> None:
-    known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    known = {
+        f"#/components/{kind}/{name}"
+        for kind, parts in document["components"].items()
+        for name in parts
+    }
     assert references(document) <= known
 
 

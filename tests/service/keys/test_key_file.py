@@ -118,3 +118,18 @@ def test_two_keys_never_share_an_id(tmp_path: Path) -> None:
     add_key(tmp_path / "keys.json", key)
     with pytest.raises(KeyFileUnusable, match="already"):
         add_key(tmp_path / "keys.json", key)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_secret_of_roots_may_be_read_by_its_group_and_changed_by_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "keys.json"
+    add_key(path, make_key("gate", "search")[0])
+    monkeypatch.setattr(os, "geteuid", lambda: 10001)
+    path.chmod(0o440)
+    assert len(read_keys(path, owners={0, 10001})) == 1
+    for mode in (0o460, 0o444):
+        path.chmod(mode)
+        with pytest.raises(KeyFileUnusable, match="chmod 600"):
+            read_keys(path)

@@ -1,5 +1,6 @@
 """Authentication by the keys in force."""
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from service.keys.errors import KeyFileUnusable, KeysUnreadable, Unauthenticated
 from service.keys.key import make_key
-from service.keys.key_file import add_key, remove_key
+from service.keys.key_file import add_key, read_keys, remove_key
 from service.keys.key_ring import KeyRing
 
 
@@ -45,21 +46,24 @@ def test_everything_else_is_refused_with_one_sentence(path: Path) -> None:
 def test_a_revoked_key_ends_and_a_new_one_begins_without_a_restart(path: Path) -> None:
     key, token = make_key("gate", "search")
     add_key(path, key)
-    ring = KeyRing(path, look_interval=0)
+    ring = KeyRing(path)
     ring.authenticate(f"Bearer {token}")
     remove_key(path, key.id)
+    ring.look()
     with pytest.raises(Unauthenticated):
         ring.authenticate(f"Bearer {token}")
     other, other_token = make_key("gate", "search")
     add_key(path, other)
+    ring.look()
     assert ring.authenticate(f"Bearer {other_token}") == other
 
 
 def test_a_file_damaged_later_leaves_the_keys_in_force(path: Path) -> None:
     key, token = make_key("gate", "search")
     add_key(path, key)
-    ring = KeyRing(path, look_interval=0)
+    ring = KeyRing(path)
     path.write_text("{")
+    ring.look()
     assert ring.authenticate(f"Bearer {token}") == key
 
 
@@ -76,11 +80,37 @@ def test_a_file_that_stays_unreadable_ends_every_key_until_it_is_mended(
     key, token = make_key("gate", "search")
     add_key(path, key)
     good = path.read_text()
-    ring = KeyRing(path, look_interval=0, grace=0)
+    ring = KeyRing(path, grace=0)
     path.write_text("{")
     for _ in range(3):
+        ring.look()
         with pytest.raises(KeysUnreadable):
             ring.authenticate(f"Bearer {token}")
     assert len(caplog.records) == 1
     path.write_text(good)
+    ring.look()
     assert ring.authenticate(f"Bearer {token}") == key
+
+
+def test_a_file_that_another_user_owns_is_refused(path: Path) -> None:
+    add_key(path, make_key("gate", "admin")[0])
+    with pytest.raises(KeyFileUnusable, match="chown"):
+        read_keys(path, owners={path.stat().st_uid + 1})
+    assert len(read_keys(path, owners={path.stat().st_uid})) == 1
+
+
+def test_a_change_is_followed_without_anybody_asking(path: Path) -> None:
+    key, token = make_key("gate", "search")
+    add_key(path, key)
+    ring = KeyRing(path)
+    ring.follow(interval=0.01)
+    try:
+        remove_key(path, key.id)
+        deadline = time.monotonic() + 30
+        while len(ring):
+            assert time.monotonic() < deadline, "the revoked key is still in force"
+            time.sleep(0.01)
+    finally:
+        ring.close()
+    with pytest.raises(Unauthenticated):
+        ring.authenticate(f"Bearer {token}")

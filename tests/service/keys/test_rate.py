@@ -1,7 +1,7 @@
 """The rates of keys."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.keys.errors import TooManyRequests
@@ -47,6 +47,7 @@ def test_one_key_takes_nothing_from_another() -> None:
     rates.take(other)
 
 
+@settings(deadline=None)
 @given(
     rate=st.floats(0.1, 100),
     pauses=st.lists(st.floats(0, 3), min_size=1, max_size=200),
