@@ -36,6 +36,7 @@ DOCUMENT_CONTEXT: dict[str, bool] = {"is_document": True}
 """The context of validating a JSON document, which has numbers and booleans of its own; without it,
 as in forms and addresses, they are written as texts."""
 
+_WRITTEN_FLAGS = ("true", "false")
 _WHOLE_NUMBER = re.compile("-?[0-9]+")
 _TIME = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}.*", re.DOTALL)
 
@@ -81,9 +82,11 @@ def _number(value: object, info: ValidationInfo) -> object:
 
 
 def _flag(value: object, info: ValidationInfo) -> object:
-    if not isinstance(value, bool) and (_is_document(info) or not isinstance(value, str)):
-        raise ValueError("has to be true or false")
-    return value
+    if isinstance(value, bool):
+        return value
+    if not _is_document(info) and value in _WRITTEN_FLAGS:
+        return value == "true"
+    raise ValueError("has to be true or false")
 
 
 def _written_time(value: object) -> object:
@@ -154,8 +157,18 @@ class Input(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _one_of(*names: str) -> ConfigDict:
+    """Describe that at least one of these members is there."""
+    return ConfigDict(json_schema_extra={"anyOf": [{"required": [name]} for name in names]})
+
+
+_ONE_IMAGE = _one_of("rgb", "nir", "tir")
+
+
 class Images(Input):
     """One to three aligned images of one vehicle."""
+
+    model_config = _ONE_IMAGE
 
     rgb: Image | None = None
     nir: Image | None = None
@@ -259,9 +272,27 @@ class CorrectionInput(Input):
     )
 
 
+class CompareSide(Images):
+    """One side of a comparison: images, or a record of the gallery."""
+
+    model_config = _one_of("rgb", "nir", "tir", "id")
+
+    id: RecordId | None = Field(
+        default=None, description="a record of the gallery, instead of images"
+    )
+
+    @model_validator(mode="after")
+    def _has_an_image(self) -> CompareSide:
+        if self.id is None and not self.by_modality():
+            raise ValueError(f"{NO_IMAGE}, or the id of a record")
+        if self.id is not None and self.by_modality():
+            raise ValueError("has an id and images; give one or the other")
+        return self
+
+
 class CompareInput(Input):
     """Body of `POST /compare`."""
 
-    a: Images
-    b: Images
+    a: CompareSide
+    b: CompareSide
     policy: Policy = "auto"

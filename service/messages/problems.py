@@ -53,6 +53,11 @@ UNKNOWN_RECORD = Kind(404, "unknown-record", "No such record")
 SHUTTING_DOWN = Kind(
     503, "shutting-down", "The service is shutting down", retry_after=2, closes=True
 )
+UNREADABLE_REQUEST = Kind(400, "unreadable-request", "The request cannot be read", closes=True)
+HEAD_TOO_LARGE = Kind(431, "head-too-large", "The request's headers are too large", closes=True)
+TOO_MANY_CONNECTIONS = Kind(
+    503, "too-many-connections", "Too many connections", retry_after=1, closes=True
+)
 UNKNOWN_THUMBNAIL = Kind(404, "unknown-thumbnail", "No such picture")
 
 KINDS: dict[type[errors.VreidError], Kind] = {
@@ -117,6 +122,9 @@ KINDS: dict[type[errors.VreidError], Kind] = {
     access_errors.TooManyRequests: Kind(
         429, "too-many-requests", "The key's rate is used up", retry_after=1, closes=True
     ),
+    access_errors.TooManyFailures: Kind(
+        429, "too-many-failures", "Too many calls without a valid key", retry_after=1, closes=True
+    ),
     access_errors.KeysUnreadable: Kind(503, "keys-unreadable", "The keys cannot be read"),
     access_errors.AuditUnwritable: Kind(503, "audit-unwritable", "The audit log cannot be written"),
     ingest_errors.IngestOff: Kind(501, "ingest-off", "There is no ingest here"),
@@ -175,7 +183,10 @@ def fields_of(error: errors.VreidError) -> tuple[FieldProblem, ...]:
 
 def retry_after_of(error: errors.VreidError) -> int | None:
     """Return after how many seconds to try again: the error's own estimate, else its kind's."""
-    if isinstance(error, request_errors.Overloaded | access_errors.TooManyRequests):
+    if isinstance(
+        error,
+        request_errors.Overloaded | access_errors.TooManyRequests | access_errors.TooManyFailures,
+    ):
         return error.retry_after
     return kind_of(error).retry_after
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
+import numpy as np
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.embedding.query import sent_sample
+from service.gallery.record import Record
 from service.http.openapi import body_of, problems_of
+from service.keys.details import details_of
 from service.messages.answers import CompareAnswer, Verdict
 from service.messages.inputs import CompareInput
 from service.messages.presentation import by_name, modality_mask, model_identity
@@ -32,34 +37,68 @@ router = APIRouter(tags=["search"], route_class=DirectRoute)
     summary="Tell whether two samples show the same vehicle",
     response_model=CompareAnswer,
     openapi_extra=body_of("CompareInput"),
-    responses=problems_of(400, 413, 415, 422, 429, 503, 504),
+    responses=problems_of(400, 404, 413, 415, 422, 429, 503, 504),
 )
 async def compare(request: Request, running: RunningService) -> Response:
-    """A form's fields are called a_rgb, a_nir, a_tir and b_rgb, b_nir, b_tir."""
-    return await answer_body(request, running, read)
+    """A form's fields are called a_rgb, a_nir, a_tir and b_rgb, b_nir, b_tir.
+
+    Either side may be a record of the gallery instead, by a_id or b_id.
+    """
+    return await answer_body(request, running, partial(read, details_of(request.scope)))
 
 
-def read(running: Running, body: bytes, content_type: str) -> Question[CompareAnswer]:
-    """Read the call's body; may block.
+def read(
+    told: dict[str, Any], running: Running, body: bytes, content_type: str
+) -> Question[CompareAnswer]:
+    """Read the call's body and put into `told` what the audit log says of it; may block.
 
     Raises:
         RequestError: the body or a field is at fault.
+        UnknownRecord: there is no record of an id.
     """
     reading = read_compare(body, content_type)
     asked = reading.value
     joint = "_" if reading.is_form else "."
-    samples = [sent_sample(asked.a, f"a{joint}"), sent_sample(asked.b, f"b{joint}")]
-    return Question(samples, partial(answer, running, asked))
+    sides = (("a", asked.a), ("b", asked.b))
+    ids = [side.id for _, side in sides if side.id is not None]
+    if ids:
+        told["ids"] = ids
+    records = [None if side.id is None else running.gallery.get(side.id) for _, side in sides]
+    samples = [
+        sent_sample(side, f"{name}{joint}")
+        for (name, side), record in zip(sides, records, strict=True)
+        if record is None
+    ]
+    return Question(samples, partial(answer, running, asked, records))
 
 
-def answer(running: Running, asked: CompareInput, embedded: EmbeddedSamples) -> CompareAnswer:
-    """Answer the call.
+def with_records(embedded: EmbeddedSamples, records: Sequence[Record | None]) -> EmbeddedSamples:
+    """Return both sides as embedded samples: a side's record, else the next of those embedded."""
+    sides, rest = [], iter(range(len(embedded.mask)))
+    for record in records:
+        if record is None:
+            row = next(rest)
+            sides.append((embedded.features[row], embedded.mask[row], embedded.warnings[row]))
+        else:
+            sides.append((record.features.astype(np.float32), record.mask, ()))
+    features, mask, warnings = zip(*sides, strict=True)
+    return EmbeddedSamples(np.stack(features), np.stack(mask), tuple(warnings))
+
+
+def answer(
+    running: Running,
+    asked: CompareInput,
+    records: Sequence[Record | None],
+    sent: EmbeddedSamples,
+) -> CompareAnswer:
+    """Answer the call; `records` are those of the two sides, None for a side of images.
 
     Raises:
         ScoringError: the policy does not compare this pair.
     """
     manifest = running.bundle.manifest
     policy = resolve_policy(asked.policy, manifest.auto_policy)
+    embedded = with_records(sent, records)
     first, second = embedded.features
     first_mask, second_mask = embedded.mask
     parts = contributions(first, first_mask, second, second_mask, policy)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,14 +16,12 @@ from service.routes.dependencies import RunningService
 
 router = APIRouter(prefix="/gallery", tags=["gallery"])
 
-_EXAMPLE: dict[str, Any] = {"identity": "truck-17", "scene": None, "attributes": {"colour": "red"}}
-
 
 @router.patch(
     "/{id}",
     summary="Correct what is told about a record",
     response_model=StoredRecord,
-    openapi_extra=document_body_of("CorrectionInput", _EXAMPLE),
+    openapi_extra=document_body_of("CorrectionInput"),
     responses=problems_of(400, 404, 413, 415, 422, 429, 503, 507),
 )
 async def correct(request: Request, running: RunningService, id: str) -> Response:

@@ -13,6 +13,7 @@ from service.gallery.protocol import GalleryProtocol
 from service.http.openapi import problems_of
 from service.messages.answers import DeletedRecords
 from service.messages.filter_input import FilterText
+from service.messages.inputs import Flag
 from service.request_errors import FieldProblem, InvalidRequest
 from service.routes.dependencies import RunningService, refuse_repeated_parameters
 
@@ -25,8 +26,8 @@ class DeletionParameters(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     filter: FilterText = Field(description="the records to delete: a filter as JSON text")
-    dry_run: bool = Field(default=False, description="only count them")
-    all: bool = Field(
+    dry_run: Flag = Field(default=False, description="only count them")
+    all: Flag = Field(
         default=False,
         description="delete also where every record of the gallery passes the filter, which is "
         "refused otherwise",

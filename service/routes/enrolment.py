@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -17,7 +16,7 @@ from service.errors import DuplicateRecord, UnknownRecord
 from service.gallery.record import NewRecord
 from service.gallery.store.crops import KeepCrops
 from service.http.openapi import body_of, problems_of
-from service.keys.guard import DETAILS
+from service.keys.details import details_of
 from service.messages.answers import EnrolledRecord, EnrolledRecords
 from service.messages.inputs import EnrolBatchInput, EnrolInput
 from service.messages.presentation import enrolled_record, record_address
@@ -32,23 +31,13 @@ from service.running import Running
 
 router = APIRouter(prefix="/gallery", tags=["gallery"], route_class=DirectRoute)
 
-_EXAMPLES: dict[str, dict[str, Any]] = {
-    "one sighting": {"rgb": "/9j/4AAQ...", "identity": "truck-17", "camera": "north"},
-    "several, stored together": {
-        "samples": [
-            {"rgb": "/9j/4AAQ...", "tir": "/9j/4AAQ...", "camera": "north"},
-            {"nir": "/9j/4AAQ...", "captured_at": "2026-03-01T12:00:00Z"},
-        ]
-    },
-}
-
 
 @router.post(
     "",
     status_code=201,
     summary="Enrol a sighting, or several together",
     response_model=EnrolledRecord | EnrolledRecords,
-    openapi_extra=body_of("EnrolInput", examples=_EXAMPLES, alternative="EnrolBatchInput"),
+    openapi_extra=body_of("EnrolInput", alternative="EnrolBatchInput"),
     responses=problems_of(400, 409, 413, 415, 422, 429, 503, 504, 507),
 )
 async def enrol(request: Request, running: RunningService) -> Response:
@@ -63,7 +52,7 @@ async def enrol(request: Request, running: RunningService) -> Response:
         except DuplicateRecord as error:
             ids = [record.id for record in prepared.records]
             raise name_taken_ids(error, ids, prepared.is_batch) from error
-    request.scope["state"][DETAILS] = {"records": [record.id for record in records]}
+    details_of(request.scope)["records"] = [record.id for record in records]
     enrolled = [
         enrolled_record(record, warnings)
         for record, warnings in zip(records, prepared.warnings, strict=True)

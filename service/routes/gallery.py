@@ -29,9 +29,8 @@ class PageParameters(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     cursor: str | None = Field(default=None, description="`next_cursor` of the page before")
-    limit: Count | None = Field(
+    limit: Annotated[Count, Field(ge=1)] | None = Field(
         default=None,
-        ge=1,
         description=f"records on the page; {DEFAULT_PAGE}, or as many as the service gives, "
         "when left out",
     )

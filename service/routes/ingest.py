@@ -27,16 +27,6 @@ from service.running import Running
 IDEMPOTENCY_KEY = "Idempotency-Key"
 LONGEST_KEY = 255
 
-_EXAMPLE = {
-    "samples": [
-        {
-            "rgb": "/9j/4AAQ...",
-            "tir": "/9j/4AAQ...",
-            "camera": "north",
-            "captured_at": "2026-03-01T12:00:00Z",
-        }
-    ]
-}
 _KEY_PARAMETER: dict[str, Any] = {
     "name": IDEMPOTENCY_KEY,
     "in": "header",
@@ -55,7 +45,7 @@ router = APIRouter(prefix="/ingest", tags=["ingest"])
     status_code=202,
     summary="Accept sightings, to be embedded later",
     response_model=AcceptedIngest,
-    openapi_extra={**body_of("IngestInput", _EXAMPLE), "parameters": [_KEY_PARAMETER]},
+    openapi_extra={**body_of("IngestInput"), "parameters": [_KEY_PARAMETER]},
     responses=problems_of(400, 413, 415, 422, 429, 501, 503),
 )
 async def accept(request: Request, running: RunningService) -> Response:
@@ -77,6 +67,9 @@ async def accept(request: Request, running: RunningService) -> Response:
                 str(request.state.request_id),
             )
         is_new = await intake.accept(entry)
+    if is_new:
+        for sample in entry.samples:
+            running.metrics.sample_sent(sample.by_modality(), running.bundle.manifest.modalities)
     address = ingest_address(entry.id)
     answer = AcceptedIngest(id=entry.id, repeated=not is_new, links=IngestLinks(self=address))
     return json_response(answer, 202, {"Location": address})

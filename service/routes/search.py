@@ -21,7 +21,7 @@ from service.embedding.query import (
 )
 from service.gallery.filters.filter import Filter
 from service.http.openapi import body_of, problems_of
-from service.keys.guard import DETAILS
+from service.keys.details import details_of
 from service.limits import Limits
 from service.messages.encoding import Document
 from service.messages.presentation import model_identity
@@ -34,6 +34,7 @@ from service.routes.dependencies import RunningService
 from service.routes.direct_route import DirectRoute
 from service.running import Running
 from service.search.answer import SearchAnswer
+from service.search.auditing import details_asked, details_found
 from service.search.finding import Wanted, find_page, find_re_ranked
 from service.search.input import MOST_CANDIDATES, ReRanking, SearchInput
 from service.search.moment import follow_others, refuse_unknown_moment
@@ -53,23 +54,12 @@ from vreid.scoring import ResolvedPolicy, resolve_policy
 
 router = APIRouter(tags=["search"], route_class=DirectRoute)
 
-_EXAMPLES: dict[str, dict[str, Any]] = {
-    "images of one vehicle": {"samples": [{"rgb": "/9j/4AAQ...", "tir": "/9j/4AAQ..."}], "k": 5},
-    "a record, elsewhere": {"id": "8b0c6c0f", "filter": {"exclude_same_camera": True}},
-    "records and images, fused": {"ids": ["8b0c6c0f", "5f6071aa"], "samples": [{"nir": "/9j/4"}]},
-    "an embedding": {"embedding": {"features": [[0.12, -0.4], None, [0.3, 0.1]]}},
-    "best sample of each vehicle": {"id": "8b0c6c0f", "group_by": "identity", "group_size": 3},
-    "only what is calibrated as the same": {"id": "8b0c6c0f", "false_accept_rate": 0.001},
-    "re-ranked": {"id": "8b0c6c0f", "rerank": {"method": "k-reciprocal", "candidates": 200}},
-    "next page, explained": {"id": "8b0c6c0f", "cursor": "AWJ5...", "explain": True},
-}
-
 
 @router.post(
     "/search",
     summary="Find the records most like a vehicle",
     response_model=SearchAnswer,
-    openapi_extra=body_of("SearchInput", examples=_EXAMPLES),
+    openapi_extra=body_of("SearchInput"),
     responses=problems_of(400, 404, 409, 413, 415, 422, 429, 503, 504),
 )
 async def search(request: Request, running: RunningService) -> Response:
@@ -78,15 +68,16 @@ async def search(request: Request, running: RunningService) -> Response:
     A form's images are one sample; a JSON document may have several. The records that the query is
     made of are left out of its results.
     """
-    told: dict[str, Any] = {}
-    request.scope["state"][DETAILS] = told
+    told = None if running.access is None else details_of(request.scope)
     return await answer_body(request, running, partial(read, told))
 
 
 def read(
-    told: dict[str, Any], running: Running, body: bytes, content_type: str
+    told: dict[str, Any] | None, running: Running, body: bytes, content_type: str
 ) -> Question[Document]:
     """Read the call's body and put into `told` what the audit log says of it; may block.
+
+    `told` is None where there is no audit log.
 
     Raises:
         RequestError: the body or a field is at fault.
@@ -98,12 +89,13 @@ def read(
     policy = resolve_policy(asked.policy, running.bundle.manifest.auto_policy)
     parts = known_parts(asked, running.bundle, running.gallery)
     samples = sent_samples(asked.samples or (), reading.is_form)
-    told |= audited(asked, policy)
+    if told is not None:
+        told.update(details_asked(asked, policy))
     return Question(samples, partial(answer, told, running, asked, reading.is_form, policy, parts))
 
 
 def answer(
-    told: dict[str, Any],
+    told: dict[str, Any] | None,
     running: Running,
     asked: SearchInput,
     is_form: bool,
@@ -136,7 +128,9 @@ def answer(
         re_ranking = with_candidates(asked.rerank, wanted.count)
         page = find_re_ranked(ranked_search, judge, wanted, re_ranking)
     results = search_results(page, start.rank + 1, judge, wanted.by_identity, asked.explain)
-    told["results"] = [result["id"] for result in results]
+    running.metrics.searched(policy)
+    if told is not None:
+        told.update(details_found([str(result["id"]) for result in results]))
     return {
         "model": model_identity(running.bundle).model_dump(),
         "policy": policy,
@@ -153,19 +147,6 @@ def answer(
         "results": results,
         "next_cursor": None if page.next_start is None else encode_cursor(page.next_start, digest),
     }
-
-
-def audited(asked: SearchInput, policy: ResolvedPolicy) -> dict[str, Any]:
-    """Return what the audit log says of a search: what for and among what, without its images."""
-    told = {
-        "policy": policy,
-        "k": asked.k,
-        "ids": list(asked.record_ids),
-        "images": [[each.value for each in one.by_modality()] for one in asked.samples or ()],
-        "embeddings": len(asked.all_embeddings),
-        "filter": asked.filter,
-    }
-    return {name: value for name, value in told.items() if value}
 
 
 def begin(

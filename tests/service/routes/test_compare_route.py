@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from service.routes.compare import verdict_of
+from service.running import Running
 from tests.service.calibrated_bundle import FALSE_ACCEPT_RATE, THRESHOLD
 from tests.service.problem_checks import assert_problem
 from tests.service.vehicles import picture, triplet
@@ -53,6 +54,39 @@ def test_a_document_compares_too(client: httpx.Client) -> None:
     image = base64.b64encode(picture(1)).decode()
     answer = client.post("/compare", json={"a": {"rgb": image}, "b": {"rgb": image}}).json()
     assert answer["score"] == pytest.approx(1)
+
+
+def test_a_record_is_compared_by_its_id_as_its_images_are(
+    service: tuple[httpx.Client, Running],
+) -> None:
+    client, _ = service
+    client.post("/gallery", files=triplet(1, 1), data={"id": "one"})
+    client.post("/gallery", files=triplet(2, 1), data={"id": "two"})
+    by_images = client.post("/compare", files=pair(triplet(1, 1), triplet(2, 1))).json()
+    by_ids = client.post("/compare", json={"a": {"id": "one"}, "b": {"id": "two"}}).json()
+    mixed = client.post(
+        "/compare",
+        files={f"b_{name}": data for name, data in triplet(2, 1).items()},
+        data={"a_id": "one"},
+    ).json()
+    assert by_ids == mixed == by_images
+
+
+def test_a_record_that_is_not_there_is_named(client: httpx.Client) -> None:
+    response = client.post("/compare", json={"a": {"id": "nobody"}, "b": {"id": "nobody"}})
+    assert "nobody" in assert_problem(response, 404, "unknown-record")["detail"]
+
+
+def test_a_side_is_a_record_or_images_but_not_both(client: httpx.Client) -> None:
+    data, files = {"a_id": "one", "b_id": "two"}, {"a_rgb": picture(1)}
+    response = client.post("/compare", files=files, data=data)
+    [problem] = assert_problem(response, 422, "invalid-request")["errors"]
+    assert problem["field"] == "a"
+
+
+def test_a_side_without_anything_is_told_what_it_may_be(client: httpx.Client) -> None:
+    response = client.post("/compare", files={"a_rgb": picture(1)})
+    assert "b_id" in assert_problem(response, 422, "no-modality")["detail"]
 
 
 def test_a_policy_that_does_not_compare_the_pair_is_refused(client: httpx.Client) -> None:
