@@ -4,6 +4,13 @@ from html.parser import HTMLParser
 import httpx
 import pytest
 
+from service.routes.console import STATIC
+
+MODULES = {path.name: path.read_text("utf-8") for path in sorted(STATIC.glob("*.js"))}
+IMPORTS = re.compile(r'(?:import|export) \{([^}]*)\} from "\./([^"]+)"')
+LOADED_LATER = re.compile(r'import\("\./([^"]+)"\)')
+EXPORTS = re.compile(r"export (?:async )?(?:function|class|const) (\w+)")
+
 
 class Page(HTMLParser):
     """What matters of a page: elements, and where scripts and styles come from."""
@@ -27,8 +34,9 @@ def test_pages_have_no_inline_code_and_nothing_from_elsewhere(
     response = client.get(path)
     page = Page(response.text)
     assert response.headers["content-type"].startswith("text/html")
-    assert "script-src" not in response.headers["content-security-policy"]
-    assert "default-src 'self'" in response.headers["content-security-policy"]
+    policy = response.headers["content-security-policy"].split("; ")
+    assert not any(rule.startswith("script-src") and rule != "script-src 'self'" for rule in policy)
+    assert any(rule in policy for rule in ("default-src 'self'", "default-src 'none'"))
     assert all(script["src"] for script in page.of("script"))
     assert not page.of("style")
     for _, attributes in page.elements:
@@ -47,18 +55,55 @@ def test_everything_that_a_page_loads_is_there(client: httpx.Client, path: str) 
         assert client.get(address).status_code == 200
 
 
-def test_every_input_of_the_console_has_a_label(client: httpx.Client) -> None:
-    page = Page(client.get("/").text)
-    labelled = {label.get("for") for label in page.of("label")}
-    for tag in ("input", "select"):
-        assert all(field["id"] in labelled for field in page.of(tag))
+def test_the_console_may_load_nothing_but_its_own_files_and_show_blobs(
+    client: httpx.Client,
+) -> None:
+    policy = client.get("/").headers["content-security-policy"].split("; ")
+    rules = dict(rule.partition(" ")[::2] for rule in policy)
+    assert rules["default-src"] == "'none'"
+    assert rules["script-src"] == rules["style-src"] == rules["connect-src"] == "'self'"
+    assert rules["img-src"] == "'self' blob:"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_what_a_module_imports_is_exported_there(name: str) -> None:
+    for names, source in IMPORTS.findall(MODULES[name]):
+        wanted = {each.strip().partition(" as ")[0] for each in names.split(",") if each.strip()}
+        assert wanted <= set(EXPORTS.findall(MODULES[source])), f"{name} imports from {source}"
+
+
+def test_every_module_is_loaded_by_the_page(client: httpx.Client) -> None:
+    pages = [Page(client.get(path).text) for path in ("/", "/docs")]
+    sources = [script["src"] or "" for page in pages for script in page.of("script")]
+    waiting = [source.rpartition("/")[2] for source in sources if source.startswith("/console/")]
+    loaded: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in loaded:
+            loaded.add(name)
+            waiting += [source for _, source in IMPORTS.findall(MODULES[name])]
+            waiting += LOADED_LATER.findall(MODULES[name])
+    assert loaded == set(MODULES)
+
+
+def test_every_style_sheet_is_loaded_by_the_page(client: httpx.Client) -> None:
+    links = Page(client.get("/").text).of("link")
+    loaded = {str(link["href"]).rpartition("/")[2] for link in links}
+    assert {path.name for path in STATIC.glob("*.css")} <= loaded
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_module_makes_code_or_elements_out_of_text(name: str) -> None:
+    forbidden = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function"
+    assert not re.findall(forbidden, MODULES[name])
+    assert not re.findall(r"https?://", MODULES[name])
 
 
 def test_the_console_asks_only_for_elements_that_the_page_has(client: httpx.Client) -> None:
     page = Page(client.get("/").text)
     ids = {attributes.get("id") for _, attributes in page.elements}
-    script = client.get("/console/console.js").text
-    assert set(re.findall(r'getElementById\("([^"]+)"\)', script)) <= ids
+    for script in MODULES.values():
+        assert set(re.findall(r'getElementById\("([^"]+)"\)', script)) <= ids
 
 
 def test_console_files_outside_its_directory_are_not_served(client: httpx.Client) -> None:

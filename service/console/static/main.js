@@ -1,0 +1,136 @@
+// The console's start: who calls, the navigation, and one view at a time.
+
+import { whoCalls, whyNot } from "./access.js";
+import { api } from "./api.js";
+import { element } from "./elements.js";
+import { showKeyButton } from "./key_button.js";
+import { currentKey, onKeyChange } from "./key.js";
+import { go, parseRoute, recordRoute } from "./router.js";
+import { showEmpty, showLoading, showProblem } from "./states.js";
+
+// A view's module is loaded when it is first shown, so that a fault in one leaves the others.
+const VIEWS = {
+  search: { title: "Search", load: () => import("./view_search.js") },
+  compare: { title: "Compare", load: () => import("./view_compare.js") },
+  enrol: { title: "Enrol", load: () => import("./view_enrol.js"), role: "enrol" },
+  browse: { title: "Browse", load: () => import("./view_browse.js") },
+  record: { title: "Record", load: () => import("./view_record.js"), isHidden: true },
+  activity: { title: "Activity", load: () => import("./view_activity.js") },
+  status: { title: "Status", load: () => import("./view_status.js") },
+};
+const DEFAULT = "search";
+
+const main = document.getElementById("main");
+const navigation = document.getElementById("navigation");
+
+let access = null;
+let info = null;
+let endView = null;
+let shown = 0;
+
+async function start() {
+  showLoading(main, "Starting…");
+  try {
+    access = await whoCalls();
+    info = await api.get("/info");
+  } catch (problem) {
+    showKeyButton(null, start);
+    showProblem(main, problem, { retry: start });
+    nameView("vreid");
+    return;
+  }
+  showKeyButton(access, start);
+  showNavigation();
+  await show();
+}
+
+async function show() {
+  if (info === null) return;
+  const route = parseRoute(window.location.hash);
+  const name = Object.hasOwn(VIEWS, route.path) ? route.path : DEFAULT;
+  const view = VIEWS[name];
+  shown += 1;
+  const turn = shown;
+  endView?.();
+  endView = null;
+  document.title = `${view.title} · vreid`;
+  markCurrent(name);
+  if (view.role && !access.may(view.role)) {
+    showEmpty(main, `${view.title} is not available to you`, whyNot(access, view.role));
+    nameView(view.title);
+    return;
+  }
+  main.replaceChildren();
+  main.removeAttribute("aria-busy");
+  main.className = `view view-${name}`;
+  try {
+    const module = await view.load();
+    if (turn !== shown) return;
+    endView = module.mount(main, contextOf(route)) ?? null;
+  } catch (problem) {
+    showProblem(main, problem);
+    return;
+  }
+  // At the start the browser's own order is right; later the focus would be lost with the view.
+  if (turn > 1) focusHeading();
+}
+
+// A heading for who listens, where there is no view that has one.
+function nameView(title) {
+  main.prepend(element("h1", { class: "unseen" }, title));
+}
+
+// What a view is handed:
+//   api, go(route), record(id)   calls; another view; the view of one record
+//   route                        {path, rest, query} that led here
+//   info                         GET /info as of the start
+//   access                       {authenticated, role, name, may(role)}
+function contextOf(route) {
+  return { api, go, record: (id) => go(recordRoute(id)), route, info, access };
+}
+
+function showNavigation() {
+  const links = Object.entries(VIEWS).filter(([, view]) => !view.isHidden);
+  navigation.replaceChildren(
+    ...links
+      .filter(([, view]) => !view.role || access.may(view.role))
+      .map(([name, view]) =>
+        element("a", { href: `#/${name}`, "data-view": name, class: "tab" }, view.title),
+      ),
+  );
+}
+
+function markCurrent(name) {
+  for (const link of navigation.querySelectorAll("a")) {
+    if (link.dataset.view === name) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+function focusHeading() {
+  const heading = main.querySelector("h1");
+  if (!heading) return;
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
+  window.scrollTo(0, 0);
+}
+
+// A view is made anew when it is gone back to, so the browser cannot know where it stood.
+window.history.scrollRestoration = "manual";
+window.addEventListener("hashchange", show);
+// Its address would be taken for a route.
+document.getElementById("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
+onKeyChange(async () => {
+  // While starting, start itself goes on with the new key; a forgotten key begins anew.
+  if (info === null || currentKey() === null) return;
+  const before = access.role;
+  access = await whoCalls();
+  showKeyButton(access, start);
+  showNavigation();
+  markCurrent(parseRoute(window.location.hash).path || DEFAULT);
+  if (access.role !== before) await show();
+});
+start();
