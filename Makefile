@@ -13,7 +13,9 @@ PIP_INSTALL = PIP_CONSTRAINT=$(CURDIR)/constraints.txt \
 
 SERVICE_EXTRAS := service,cpu
 ALL_EXTRAS := service,cpu,telemetry,train,export,docs,dev
-SYSTEM_PACKAGES := redis-server buildah runc debootstrap promtool=prometheus kubectl=kubernetes-client
+# The last three are what commands in the guides and runbooks are made of.
+SYSTEM_PACKAGES := redis-server buildah runc debootstrap promtool=prometheus prometheus=prometheus \
+	kubectl=kubernetes-client|kubectl chromium=chromium caddy=caddy curl=curl jq=jq openssl=openssl
 
 # Where everything is installed, the demo needs no second look.
 SERVICE_INSTALLED := $(VENV)/.installed-service
@@ -22,7 +24,8 @@ ALL_INSTALLED := $(VENV)/.installed-all
 TARGET ?= cpu
 TAG ?= vreid:$(TARGET)
 
-.PHONY: help demo demo-once test lint types unit system-packages environment image image-test lock clean bench-search bench-serve soak
+.PHONY: help demo demo-once test lint types unit docs system-packages environment image image-test airgap airgap-test \
+	guides-long record-first-hour api-document lock clean bench-search bench-serve soak
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -33,7 +36,7 @@ demo: $(SERVICE_INSTALLED) ## Search the sample gallery, then serve it until Ctr
 demo-once: $(SERVICE_INSTALLED) ## Search the sample gallery and end
 	@$(BIN)/vreid demo --once $(ARGS)
 
-test: system-packages environment lint types image-test unit ## Everything that CI runs
+test: system-packages environment lint types docs image-test unit ## Everything that CI runs
 
 lint: $(ALL_INSTALLED) ## Lint and check the formatting
 	$(BIN)/ruff check .
@@ -42,11 +45,28 @@ lint: $(ALL_INSTALLED) ## Lint and check the formatting
 types: $(ALL_INSTALLED) ## Check the types
 	$(BIN)/mypy
 
-unit: $(ALL_INSTALLED) ## Run pytest; choose tests with ARGS="..."
+unit: $(ALL_INSTALLED) ## Run pytest, in two processes; or choose tests with ARGS="..."
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m 'not alone'
+	$(BIN)/python -m pytest -m alone
+endif
+
+docs: $(ALL_INSTALLED) ## Build the guides into build/docs; a link that leads nowhere is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+guides-long: $(ALL_INSTALLED) ## Run the commands of the guides that take minutes
+	$(BIN)/python -m tests.docs.commands --long
+
+record-first-hour: airgap ## Record the first hour in an empty Debian: docs/guides/first-hour-recording.md
+	docs/recording/record.sh $(BIN)/python build/airgap/vreid-*.tar
+
+api-document: $(ALL_INSTALLED) ## Write docs/openapi.json
+	$(BIN)/python -m service.http.openapi_document
 
 system-packages: ## Install the Debian packages that tests need, where they are absent
-	@deploy/setup/system-packages.sh $(SYSTEM_PACKAGES)
+	@deploy/setup/system-packages.sh $(foreach package,$(SYSTEM_PACKAGES),'$(package)')
 
 environment: $(ALL_INSTALLED) ## Install everything into .venv
 
@@ -64,8 +84,14 @@ $(ALL_INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
 image: ## Build the image TARGET (cpu, gpu) as TAG, with docker or else buildah
 	deploy/image/build.sh $(TARGET) $(TAG)
 
-image-test: system-packages $(SERVICE_INSTALLED) ## Build the image on a debootstrap base and search in it, without an engine or a registry
+image-test: system-packages $(ALL_INSTALLED) ## Run the compose file's service under its limits and search in it, without an engine or a registry
 	deploy/image/test.sh $(BIN)/python
+
+airgap: $(ALL_INSTALLED) ## Collect all that a machine without internet needs into build/airgap; IMAGE=no, EXTRAS="...", MODEL=DIR
+	EXTRAS="$(EXTRAS)" MODEL="$(MODEL)" IMAGE="$(IMAGE)" deploy/airgap/make.sh $(BIN)/python
+
+airgap-test: system-packages airgap ## Install that in a Debian without a network, search, upgrade, go back
+	deploy/airgap/test.sh build/airgap/vreid-*.tar
 
 lock: ## Resolve the newest versions into constraints.txt
 	deploy/setup/lock.sh $(PYTHON)
@@ -74,7 +100,10 @@ bench-search: $(ALL_INSTALLED) ## Compare searches of many vectors; choose with 
 	$(PIP_INSTALL) --editable '.[$(SERVICE_EXTRAS),bench]'
 	$(BIN)/python -m benchmarks.search $(ARGS)
 
-soak: $(ALL_INSTALLED) ## Send 50 000 requests of mixed sizes and look at memory; as many as in REQUESTS="..."
+soak: $(ALL_INSTALLED) ## Abuse the service for as long as MINUTES="10" says, then send REQUESTS="50000" and look at memory
+	ABUSE_SECONDS=$$((60 * $(or $(MINUTES),10))) SCHEMA_SECONDS=$$((60 * $(or $(MINUTES),10))) \
+	FUZZ_INPUTS=$(or $(INPUTS),200000) FUZZ_REQUESTS=$(or $(FUZZ_REQUESTS),20000) \
+	ABUSE_FIGURES=docs/measured/abuse.json $(BIN)/python -m pytest -s --timeout 14400 tests/abuse
 	SOAK_REQUESTS=$(or $(REQUESTS),50000) $(BIN)/python -m pytest -s --timeout 7200 tests/e2e/test_memory_stays_flat.py
 
 bench-serve: $(ALL_INSTALLED) build/peers/.installed ## Compare the service with its engine and other services; choose with ARGS="--only overload"

@@ -1,7 +1,7 @@
-"""Runs a built image as a hardened container with buildah and runc: no engine, no registry.
+"""Runs a built image as a bounded container with buildah and runc: no engine, no registry.
 
-The container has a read-only root, the image's own user, no capability, no way to gain one, and no
-network but a loopback interface of its own. Only /data and /tmp can be written.
+The container has what its bounds allow, and no network but a loopback interface of its own. What
+can be written is its volumes and what its bounds place in memory.
 """
 
 from __future__ import annotations
@@ -16,9 +16,35 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-MEMORY_LIMIT = 2 * 2**30
 NAMESPACES = ("pid", "network", "ipc", "uts", "mount")
 WRITABLE = "rw,nosuid,nodev"
+CPU_PERIOD = 100_000
+"""Microseconds over which a share of processors is counted."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a container may use and do.
+
+    Attributes:
+        memory: bytes that its processes may hold together.
+        memory_and_swap: bytes with swap; None leaves swap alone.
+        cpus: processors.
+        pids: processes and threads.
+        read_only: whether its root can be written by nobody.
+        in_memory: options of the file systems in memory, by place.
+        capabilities: of root's rights, those it has.
+        no_new_privileges: whether a program may give it more.
+    """
+
+    memory: int
+    memory_and_swap: int | None
+    cpus: float
+    pids: int
+    read_only: bool
+    in_memory: Mapping[str, str]
+    capabilities: tuple[str, ...]
+    no_new_privileges: bool
 
 
 @dataclass(frozen=True)
@@ -73,33 +99,34 @@ class Container:
     Args:
         image: what to run.
         folder: where the container's configuration is written.
+        bounds: what it may use and do.
         arguments: what follows the entrypoint; None takes the image's command.
+        entrypoint: in place of the image's.
         environment: set over the image's.
-        data: directory of the host that is /data, the only one that outlives the container.
-        read_only: directories of the host by the place where the container sees them.
-        memory: bytes that its processes may hold together.
+        volumes: directories of the host by the place where the container sees and writes them.
+        read_only: the same, which it cannot write.
     """
 
     def __init__(
         self,
         image: Image,
         folder: Path,
+        bounds: Bounds,
         arguments: Sequence[str] | None = None,
-        environment: Mapping[str, str] | None = None,
         *,
-        data: Path,
+        entrypoint: Sequence[str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        volumes: Mapping[str, Path] | None = None,
         read_only: Mapping[str, Path] | None = None,
-        memory: int = MEMORY_LIMIT,
     ) -> None:
         self.name = f"vreid-image-test-{uuid.uuid4().hex[:12]}"
         self.folder = folder / self.name
         self.folder.mkdir(parents=True)
-        command = image.command if arguments is None else list(arguments)
-        mounts = [_bind(data, "/data", WRITABLE)]
+        command = list(image.entrypoint if entrypoint is None else entrypoint)
+        command += image.command if arguments is None else arguments
+        mounts = [_bind(path, place, WRITABLE) for place, path in (volumes or {}).items()]
         mounts += [_bind(path, place, "ro") for place, path in (read_only or {}).items()]
-        configuration = _configuration(
-            image, [*image.entrypoint, *command], environment or {}, mounts, memory
-        )
+        configuration = _configuration(image, command, environment or {}, mounts, bounds)
         (self.folder / "config.json").write_text(json.dumps(configuration, indent=2))
 
     def run(self, timeout: float = 300) -> subprocess.CompletedProcess[str]:
@@ -138,12 +165,17 @@ class Container:
         return self.folder / "log"
 
     def execute(
-        self, arguments: Sequence[str], stdin: str = ""
+        self, arguments: Sequence[str], environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run one more command inside, as the image's user."""
+        variables = [
+            part
+            for name, value in (environment or {}).items()
+            for part in ("-e", f"{name}={value}")
+        ]
         return subprocess.run(
-            ["runc", "exec", self.name, *arguments],
-            input=stdin,
+            ["runc", "exec", *variables, self.name, *arguments],
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=120,
@@ -170,21 +202,25 @@ def _configuration(
     command: Sequence[str],
     environment: Mapping[str, str],
     mounts: Sequence[Mapping[str, Any]],
-    memory: int,
+    bounds: Bounds,
 ) -> dict[str, Any]:
     """Return an OCI runtime configuration; what it does not name, the container does not get."""
+    sets = ("bounding", "effective", "permitted") if bounds.capabilities else ()
+    memory: dict[str, int] = {"limit": bounds.memory}
+    if bounds.memory_and_swap is not None and _counts_swap():
+        memory["swap"] = bounds.memory_and_swap
     return {
         "ociVersion": "1.0.2",
         "hostname": "vreid",
-        "root": {"path": str(image.root), "readonly": True},
+        "root": {"path": str(image.root), "readonly": bounds.read_only},
         "process": {
             "terminal": False,
             "args": list(command),
             "cwd": image.working_directory,
             "env": [*image.environment, *(f"{key}={value}" for key, value in environment.items())],
             "user": {"uid": image.uid, "gid": image.gid},
-            "capabilities": {},
-            "noNewPrivileges": True,
+            "capabilities": {name: list(bounds.capabilities) for name in sets},
+            "noNewPrivileges": bounds.no_new_privileges,
         },
         "mounts": [
             _special("/proc", "proc", "nosuid,noexec,nodev"),
@@ -192,14 +228,26 @@ def _configuration(
             _special("/dev/shm", "tmpfs", "nosuid,noexec,nodev,mode=1777,size=65536k"),
             _special("/sys", "sysfs", "nosuid,noexec,nodev,ro"),
             _special("/sys/fs/cgroup", "cgroup", "nosuid,noexec,nodev,ro"),
-            _special("/tmp", "tmpfs", "nosuid,nodev,noexec,mode=1777,size=256m"),
+            *(_special(place, "tmpfs", options) for place, options in bounds.in_memory.items()),
             *mounts,
         ],
         "linux": {
             "namespaces": [{"type": namespace} for namespace in NAMESPACES],
-            "resources": {"memory": {"limit": memory}},
+            "resources": {
+                "memory": memory,
+                "cpu": {"quota": int(bounds.cpus * CPU_PERIOD), "period": CPU_PERIOD},
+                "pids": {"limit": bounds.pids},
+            },
         },
     }
+
+
+def _counts_swap() -> bool:
+    """Tell whether this kernel bounds swap: the second version of cgroups does, the first may."""
+    cgroups = Path("/sys/fs/cgroup")
+    return (cgroups / "cgroup.controllers").exists() or (
+        cgroups / "memory" / "memory.memsw.limit_in_bytes"
+    ).exists()
 
 
 def _special(destination: str, kind: str, options: str) -> dict[str, Any]:

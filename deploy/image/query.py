@@ -3,10 +3,12 @@
 Runs inside the image under test, which has Python and no client: standard library only.
 
 usage: python query.py FOLDER PORT
+environment: VREID_API_KEY, where the service asks for one
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import urllib.request
 import uuid
@@ -33,9 +35,10 @@ def main(folder: Path, port: int) -> None:
     """Search with FOLDER/rgb.*, nir.* and tir.*."""
     images = [path for name in ("rgb", "nir", "tir") for path in folder.glob(f"{name}.*")]
     body, content_type = multipart(images, {"k": "5"})
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/search", data=body, headers={"Content-Type": content_type}
-    )
+    headers = {"Content-Type": content_type}
+    if key := os.environ.get("VREID_API_KEY"):
+        headers["Authorization"] = f"Bearer {key}"
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/search", data=body, headers=headers)
     with urllib.request.urlopen(request, timeout=60) as answer:
         print(answer.read().decode())
 

@@ -1,4 +1,6 @@
-"""Looks into a built image, then indexes, serves and searches in hardened containers of it.
+"""Looks into a built image, then runs the compose file's service of it, and searches in it.
+
+What runs, as whom, with which environment, bounds and volumes is read from deploy/compose.yaml.
 
 usage: python -m deploy.image.trial IMAGE FOLDER [--bundle DIR] [--samples DIR]
 """
@@ -7,40 +9,73 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.image.container import MEMORY_LIMIT, Container, Image, fresh_folder, mounted_image
-from deploy.image.env_file import read_env_file
+from deploy.image.compose_service import ComposeService, compose_service
+from deploy.image.container import Container, Image, fresh_folder, mounted_image
+from deploy.image.contents import check_contents
+from deploy.image.inside import MUST_WRITE
+from deploy.image.trial_error import TrialError, require
 
 PORT = 8000
-READY_TIMEOUT = 60.0
+READY_TIMEOUT = 300.0
 OWN_FOLDER = Path(__file__).parent
-BUILD_TOOLS = ("gcc", "g++", "cc", "c++", "clang", "make", "ld", "pip", "pip3", "uv", "git", "curl")
-TRACES_OF_PIP = ("etc/pip.conf", "etc/xdg/pip", "root/.config/pip", "root/.pip", "root/.cache")
-OPEN = {"VREID_ALLOW_OPEN": "1"}
-EDGE = OWN_FOLDER.parent / "profiles" / "edge.env"
-EDGE_MEMORY = 2**30
 # Nobody can make a directory there.
 NO_CACHE = {"XDG_CACHE_HOME": "/proc/none"}
-UNUSED_PLUGINS = ("intel_gpu", "intel_npu", "pytorch_frontend", "tensorflow_frontend")
-
-
-class TrialError(Exception):
-    """The image does not do what it is for; the message says what was seen."""
+KILLED = 128 + 9
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where the containers find what they work on, and what is mounted for that."""
+class Trial:
+    """What every check works with.
 
+    Attributes:
+        image: the image under test.
+        service: of the compose files.
+        runs: where containers' configurations are written.
+        volumes: directories of the host by the place of the service's volumes.
+        read_only: what is mounted besides.
+        bundle: where the containers find it.
+        samples: where the containers find the sample gallery.
+    """
+
+    image: Image
+    service: ComposeService
+    runs: Path
+    volumes: Mapping[str, Path]
+    read_only: Mapping[str, Path]
     bundle: str
     samples: str
-    read_only: Mapping[str, Path]
+
+    def container(
+        self,
+        arguments: Sequence[str] | None = None,
+        entrypoint: Sequence[str] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Container:
+        """Return one container of the service, as `compose run` makes it.
+
+        Args:
+            arguments: in place of the service's command.
+            entrypoint: in place of the image's.
+            environment: set over the service's.
+        """
+        return Container(
+            self.image,
+            self.runs,
+            self.service.bounds,
+            self.service.command if arguments is None else arguments,
+            entrypoint=entrypoint,
+            environment=self.service.environment | dict(environment or {}),
+            volumes=self.volumes,
+            read_only=self.read_only,
+        )
 
 
 def main() -> None:
@@ -66,92 +101,78 @@ def trial(image: Image, folder: Path, bundle: Path | None, samples: Path | None)
         TrialError: a check did not pass.
     """
     yield from check_contents(image)
-    places = find_places(image, bundle, samples)
-    data = fresh_folder(folder.resolve() / "data", image.uid, image.gid)
-    runs = fresh_folder(folder.resolve() / "runs", 0, 0)
-    yield from check_refusals(image, runs, data, places)
-    yield from check_indexing(image, runs, data, places)
-    yield from check_search(image, runs, data, places)
-    edge = read_env_file(EDGE)
-    yield "as profile edge, in 1 GiB of memory, by OpenVINO, without a cache that can be written:"
-    edge |= NO_CACHE | {"VREID_ENGINE": "openvino-cpu"}
-    yield from check_search(image, runs, data, places, edge, EDGE_MEMORY)
+    server = prepare(image, folder.resolve() / "server", bundle, samples, "compose.yaml")
+    yield from check_refusals(server)
+    key = make_key(server)
+    yield from check_indexing(server)
+    yield "the compose file's service, with API keys:"
+    yield from check_search(server, key)
+
+    edge = prepare(
+        image, folder.resolve() / "edge", bundle, samples, "compose.yaml", "compose.edge.yaml"
+    )
+    yield "with the profile edge over it, by OpenVINO, without a cache that can be written:"
+    key = make_key(edge)
+    yield from check_indexing(edge)
+    yield from check_search(edge, key, NO_CACHE | {"VREID_ENGINE": "openvino-cpu"})
+    yield from check_memory_bound(edge)
 
 
-def check_contents(image: Image) -> Iterator[str]:
-    """Check that nothing is there that only building or training needs."""
-    yield f"{image.size() / 1e6:.0f} MB of files, user {image.uid}:{image.gid}"
-
-    executables = [image.root / place for place in ("usr/bin", "usr/local/bin", "opt/vreid/bin")]
-    tools = [
-        path for place in executables for name in BUILD_TOOLS if (path := place / name).exists()
-    ]
-    require(not tools, f"it has build tools: {tools}")
-
-    packages = [
-        path for path in image.root.glob("opt/vreid/lib/*/site-packages/*") if path.is_dir()
-    ]
-    names = {path.name.split("-")[0].lower() for path in packages}
-    unwanted = names & {"torch", "torchvision", "timm", "pip", "setuptools", "hatchling"}
-    require(not unwanted, f"it has the packages {sorted(unwanted)}")
-    wanted = {"vreid", "service", "onnxruntime", "openvino"}
-    require(wanted <= names, f"it lacks the packages {sorted(wanted - names)}")
-    libraries = [path.name for path in image.root.glob("opt/vreid/lib/*/*/openvino/libs/*")]
-    unused = [name for name in libraries if any(plugin in name for plugin in UNUSED_PLUGINS)]
-    require(not unused, f"it has parts of OpenVINO that nothing uses: {unused}")
-
-    traces = [place for place in TRACES_OF_PIP if (image.root / place).exists()]
-    variables = [v for v in image.environment if v.startswith(("PIP_", "SSL_", "REQUESTS_"))]
-    require(not traces and not variables, f"pip's configuration remained: {traces + variables}")
-
-    writable = [str(path) for path in opened_files(image.root / "opt")]
-    require(not writable, f"files that others may write: {writable[:3]}")
-    yield "no build tools, no torch, no pip, nothing of pip's configuration"
-
-
-def opened_files(folder: Path) -> Iterator[Path]:
-    """Yield files under `folder` that anybody, or a user other than root, may write."""
-    for path in folder.rglob("*"):
-        status = path.lstat()
-        if not path.is_symlink() and (status.st_mode & 0o002 or status.st_uid != 0):
-            yield path
-
-
-def find_places(image: Image, bundle: Path | None, samples: Path | None) -> Places:
-    """Return where bundle and samples are: mounted when given, else as the image ships them."""
-    read_only = {"/query.py": OWN_FOLDER / "query.py"}
+def prepare(
+    image: Image, folder: Path, bundle: Path | None, samples: Path | None, *files: str
+) -> Trial:
+    """Return a trial of the service that the compose files describe, with empty volumes."""
+    # As the comment in the file says: no more than the machine has.
+    service = compose_service(files, {"VREID_CPUS": str(min(4, os.cpu_count() or 1))})
+    require(set(service.volumes) == {"/data"}, f"its volumes are {service.volumes}")
+    read_only = {f"/{name}": OWN_FOLDER / name for name in ("query.py", "inside.py", "grow.py")}
     shipped = next(image.root.glob("opt/vreid/lib/*/site-packages/service/demo"))
     inside = f"/{shipped.relative_to(image.root)}"
-    chosen = {"bundle": f"{inside}/bundle", "samples": f"{inside}/samples"}
+    places = {"bundle": f"{inside}/bundle", "samples": f"{inside}/samples"}
     for name, given in (("bundle", bundle), ("samples", samples)):
         if given is not None:
-            chosen[name] = f"/mounted/{name}"
-            read_only[f"/mounted/{name}"] = given
-    return Places(chosen["bundle"], chosen["samples"], read_only)
+            places[name] = f"/mounted/{name}"
+            read_only[places[name]] = given
+    if bundle is not None:
+        service.environment["VREID_BUNDLE"] = places["bundle"]
+    return Trial(
+        image,
+        service,
+        runs=fresh_folder(folder / "runs", 0, 0),
+        volumes={
+            volume: fresh_folder(folder / volume.strip("/"), image.uid, image.gid)
+            for volume in service.volumes
+        },
+        read_only=read_only,
+        bundle=places["bundle"],
+        samples=places["samples"],
+    )
 
 
-def check_refusals(image: Image, runs: Path, data: Path, places: Places) -> Iterator[str]:
-    """Check that the image does not open itself, and that its root cannot be written."""
-    refused = Container(image, runs, data=data).run()
+def check_refusals(trial: Trial) -> Iterator[str]:
+    """Check that the image by itself does not open itself, and that its bundle is whole."""
+    alone = Container(trial.image, trial.runs, trial.service.bounds, volumes=trial.volumes)
+    refused = alone.run()
     require(
         refused.returncode == 1 and "VREID_ALLOW_OPEN" in refused.stderr,
-        f"without VREID_ALLOW_OPEN it should refuse to listen: {refused}",
+        f"without keys and VREID_ALLOW_OPEN it should refuse to listen: {refused}",
     )
-    attempt = Container(
-        image, runs, ["bundle", "verify", places.bundle], data=data, read_only=places.read_only
-    )
-    verified = attempt.run()
+    verified = trial.container(["bundle", "verify", trial.bundle]).run()
     require(verified.returncode == 0, f"the bundle is damaged: {verified}")
     yield "refuses to listen beyond the container unasked; the bundle's files are whole"
 
 
-def check_indexing(image: Image, runs: Path, data: Path, places: Places) -> Iterator[str]:
-    """Index the sample gallery into /data."""
-    source = f"{places.samples}/manifest.csv"
-    options = ["--bundle", places.bundle, "--gallery", "/data/gallery", "--json"]
-    done = Container(
-        image, runs, ["index", source, *options], data=data, read_only=places.read_only
-    ).run()
+def make_key(trial: Trial) -> str:
+    """Make a key as compose.yaml's first lines say, and return it."""
+    made = trial.container(["keys", "create", "trial", "--role", "search"]).run()
+    require(made.returncode == 0, f"no key was made: {made}")
+    return made.stdout.strip()
+
+
+def check_indexing(trial: Trial) -> Iterator[str]:
+    """Index the sample gallery into the service's own."""
+    options = ["--bundle", trial.bundle, "--gallery", "/data/gallery", "--json"]
+    done = trial.container(["index", f"{trial.samples}/manifest.csv", *options]).run()
     require(done.returncode == 0, f"indexing failed: {done}")
     counts = json.loads(done.stdout.splitlines()[-1])
     require(counts["indexed"] > 0 and counts["rejected"] == 0, f"indexing: {counts}")
@@ -159,26 +180,17 @@ def check_indexing(image: Image, runs: Path, data: Path, places: Places) -> Iter
 
 
 def check_search(
-    image: Image,
-    runs: Path,
-    data: Path,
-    places: Places,
-    environment: Mapping[str, str] | None = None,
-    memory: int = MEMORY_LIMIT,
+    trial: Trial, key: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[str]:
-    """Serve, search with three images, ask the health check, stop."""
-    container = Container(
-        image,
-        runs,
-        environment=OPEN | {"VREID_BUNDLE": places.bundle} | dict(environment or {}),
-        data=data,
-        read_only=places.read_only,
-        memory=memory,
+    """Serve, search with three images and a key, look at the bounds from inside, stop."""
+    container = trial.container(environment=environment)
+    health = trial.service.health
+    require(
+        trial.image.healthcheck == ["CMD", *health], f"the image's is {trial.image.healthcheck}"
     )
-    require(image.healthcheck[0] == "CMD", f"no health check in the image: {image.healthcheck}")
     started = time.monotonic()
     with container.running() as process:
-        while (check := container.execute(image.healthcheck[1:])).returncode != 0:
+        while (check := container.execute(health)).returncode != 0:
             require(
                 process.poll() is None and time.monotonic() - started < READY_TIMEOUT,
                 f"it is not ready: {check}; {container.log.read_text()}",
@@ -186,19 +198,69 @@ def check_search(
             time.sleep(0.2)
         yield f"ready after {time.monotonic() - started:.1f} s by its own health check"
 
-        started = time.monotonic()
-        asked = container.execute(["python3", "/query.py", f"{places.samples}/query", str(PORT)])
+        seen = container.execute(["python3", "/inside.py"])
+        require(seen.returncode == 0, f"it cannot be looked into: {seen}")
+        yield check_bounds(trial, json.loads(seen.stdout))
+
+        query = ["python3", "/query.py", f"{trial.samples}/query", str(PORT)]
+        refused = container.execute(query)
+        require("401" in refused.stderr, f"without a key it should answer 401: {refused}")
+        asked = container.execute(query, {"VREID_API_KEY": key})
         require(asked.returncode == 0, f"the search failed: {asked}; {container.log.read_text()}")
-        yield describe(json.loads(asked.stdout), expected_identity(image, places))
+        yield describe(json.loads(asked.stdout), expected_identity(trial))
 
+        stopped = time.monotonic()
         container.stop()
-        require(process.wait(timeout=60) == 0, f"it did not stop: {container.log.read_text()}")
-        yield "stopped in order at SIGTERM"
+        status = process.wait(timeout=trial.service.stop_seconds)
+        require(status == 0, f"it did not stop in order: {container.log.read_text()}")
+        yield f"stopped in order {time.monotonic() - stopped:.1f} s after SIGTERM"
 
 
-def expected_identity(image: Image, places: Places) -> str:
+def check_bounds(trial: Trial, seen: Mapping[str, Any]) -> str:
+    """Compare what is in force inside with the compose file.
+
+    Args:
+        trial: with the service's bounds.
+        seen: what `inside.py` printed.
+
+    Raises:
+        TrialError: a bound is not in force.
+    """
+    bounds = trial.service.bounds
+    require(seen["uid"] == trial.image.uid != 0, f"it runs as user {seen['uid']}")
+    require(seen["groups"] in ([], [trial.image.gid]), f"it has the groups {seen['groups']}")
+    require(
+        set(seen["capabilities"].values()) == {"0" * 16} and not bounds.capabilities,
+        f"it has capabilities: {seen['capabilities']}",
+    )
+    require(seen["no_new_privileges"] == "1", "a program may give it more rights")
+    require(seen["memory"] == str(bounds.memory), f"its memory is {seen['memory']}")
+    require(seen["pids"] == str(bounds.pids), f"its bound of processes is {seen['pids']}")
+    require(abs(seen["cpus"] - bounds.cpus) < 0.01, f"its processors are {seen['cpus']}")
+    places = {*trial.service.volumes, *bounds.in_memory}
+    require(
+        seen["written"] == [place for place in MUST_WRITE if place in places],
+        f"it can write into {seen['written']}",
+    )
+    require(not seen["runs_from_tmp"], "what is written to /tmp can be run")
+    return (
+        f"user {seen['uid']}, no capability, {bounds.memory / 2**30:g} GiB, {bounds.cpus:g} "
+        f"processors, {bounds.pids} processes; writes into {', '.join(seen['written'])} only"
+    )
+
+
+def check_memory_bound(trial: Trial) -> Iterator[str]:
+    """Check that a process that takes more than the bound is ended, and one below is not."""
+    for share, expected in ((0.5, 0), (1.1, KILLED)):
+        taken = str(int(share * trial.service.bounds.memory))
+        done = trial.container([taken], entrypoint=["python3", "/grow.py"]).run()
+        require(done.returncode == expected, f"taking {taken} bytes ended with {done}")
+    yield "half of its memory may be taken; a process that takes a tenth too much is killed"
+
+
+def expected_identity(trial: Trial) -> str:
     """Return the vehicle that the query's images show."""
-    folder = places.read_only.get(places.samples, image.root / places.samples.lstrip("/"))
+    folder = trial.read_only.get(trial.samples, trial.image.root / trial.samples.lstrip("/"))
     identity = json.loads((folder / "query" / "query.json").read_text())["identity"]
     assert isinstance(identity, str)
     return identity
@@ -215,12 +277,6 @@ def describe(answer: dict[str, Any], expected: str) -> str:
     found = answer["results"][0]["identity"]
     require(found == expected, f"the first should be {expected}, the answer is {ranked}")
     return f"three images in, ranked: {', '.join(ranked)}"
-
-
-def require(condition: bool, sentence: str) -> None:
-    """Raise TrialError with `sentence` unless `condition` holds."""
-    if not condition:
-        raise TrialError(sentence)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # Installs those of the named Debian packages that are absent. PROGRAM=PACKAGE names a package that is
 # needed for one program only: where that is on the path, whoever brought it, nothing is installed.
-# usage: system-packages.sh PACKAGE|PROGRAM=PACKAGE...
+# ONE|OTHER names a package that is called differently from release to release: the first that the
+# release has is taken.
+# usage: system-packages.sh [PROGRAM=]PACKAGE[|PACKAGE...]...
+# environment: DRY_RUN  anything: say what would be installed, and do nothing
 set -euo pipefail
 
 installed() {
@@ -13,25 +16,48 @@ stop() {
   exit 1
 }
 
+is_there() {
+  local wanted=$1 name names
+  [ "${wanted%%=*}" = "$wanted" ] || { command -v "${wanted%%=*}" >/dev/null && return; }
+  IFS='|' read -ra names <<<"${wanted#*=}"
+  for name in "${names[@]}"; do
+    installed "$name" && return
+  done
+  return 1
+}
+
+# Of its names, the first that this release has.
+name_here() {
+  local name names
+  IFS='|' read -ra names <<<"${1#*=}"
+  for name in "${names[@]}"; do
+    [ -n "$(apt-cache show --quiet=2 --no-all-versions "$name" 2>/dev/null)" ] && break
+  done
+  echo "$name"
+}
+
 absent=()
-for package in "$@"; do
-  program=${package%%=*} package=${package#*=}
-  [ "$program" != "$package" ] && command -v "$program" >/dev/null && continue
-  installed "$package" || absent+=("$package")
+for wanted in "$@"; do
+  is_there "$wanted" || absent+=("$wanted")
 done
 [ ${#absent[@]} -gt 0 ] || exit 0
 
 command -v apt-get >/dev/null ||
-  stop "this is no Debian system; install by its own means: ${absent[*]}"
+  stop "this is no Debian system; install by its own means: ${absent[*]#*=}"
 
 as_root=()
-if [ "$(id -u)" -ne 0 ]; then
+if [ -z "${DRY_RUN:-}" ] && [ "$(id -u)" -ne 0 ]; then
   command -v sudo >/dev/null ||
-    stop "neither root nor sudo; ask an administrator to run: apt-get install ${absent[*]}"
+    stop "neither root nor sudo; ask an administrator to run: apt-get install ${absent[*]#*=}"
   as_root=(sudo)
 fi
 
-echo "installing system packages: ${absent[*]}"
 export DEBIAN_FRONTEND=noninteractive
-"${as_root[@]}" apt-get update -qq
-"${as_root[@]}" apt-get install -y -qq --no-install-recommends "${absent[@]}" >/dev/null
+[ -n "${DRY_RUN:-}" ] || "${as_root[@]}" apt-get update -qq
+packages=()
+for wanted in "${absent[@]}"; do
+  packages+=("$(name_here "$wanted")")
+done
+echo "installing system packages: ${packages[*]}"
+[ -n "${DRY_RUN:-}" ] ||
+  "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from deploy.image.requirements import requirements
-from service.settings import unknown_variables
+from service.variables import unknown_variables
 from tests.deploy.dockerfile import Stage, lineage, read_stages
 
 REPOSITORY = Path(__file__).parents[2]

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from deploy.image.env_file import read_env_file
+from deploy.prometheus.operator_rules import FILE, RULES, text
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
@@ -96,7 +97,7 @@ def test_replicas_have_their_gallery_in_milvus_by_a_secret() -> None:
 
 @pytest.mark.parametrize("overlay", NAMES)
 def test_the_variables_are_settings(overlay: str) -> None:
-    from service.settings import unknown_variables
+    from service.variables import unknown_variables
 
     given = {each["name"]: "" for each in container(overlay)["env"]}
     assert unknown_variables(given | profile(overlay)) == []
@@ -139,20 +140,87 @@ def test_monitoring_and_ingress_come_in_by_the_label_of_their_namespace(overlay:
     assert [list(each) for each in rule["from"][1:]] == [["namespaceSelector"]] * 2
 
 
-@pytest.mark.parametrize("overlay", NAMES)
-def test_keys_come_in_by_a_secret(overlay: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("overlay", "ports"), [("single-site", []), ("milvus", [19530, 53, 53])])
+def test_the_pod_reaches_nothing_but_what_its_overlay_opens(overlay: str, ports: list[int]) -> None:
+    (policy,) = (each["spec"] for each in built(overlay) if each["kind"] == "NetworkPolicy")
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    opened = policy.get("egress") or []
+    assert [port["port"] for rule in opened for port in rule["ports"]] == ports
+
+
+@pytest.fixture(params=NAMES)
+def with_components(request: pytest.FixtureRequest, tmp_path: Path) -> list[dict[str, Any]]:
+    """An overlay's objects with every component, its lines without their marks."""
+    overlay = request.param
     shutil.copytree(KUBERNETES, tmp_path / "kubernetes")
     file = tmp_path / "kubernetes" / "overlays" / overlay / "kustomization.yaml"
-    text = file.read_text()
-    # As its comment says: the two lines without their marks.
-    file.write_text(
-        text.replace("# components:", "components:").replace("#   - ../../comp", "  - ../../comp")
-    )
+    text = file.read_text().replace("# components:", "components:")
+    file.write_text(text.replace("#   - ../../comp", "  - ../../comp"))
     objects = built(overlay, file.parent.parent)
-    for each in objects:
-        kubernetes_validate.validate(each, API_VERSION, strict=True)
-    (pod,) = (each["spec"]["template"]["spec"] for each in objects if each["kind"] == "Deployment")
+    named = file.read_text().count("  - ../../components/")
+    assert named == len(list((KUBERNETES / "components").iterdir()))
+    return objects
+
+
+def one(objects: list[dict[str, Any]], kind: str) -> dict[str, Any]:
+    (found,) = (each for each in objects if each["kind"] == kind)
+    return found
+
+
+def test_keys_come_in_by_a_secret(with_components: list[dict[str, Any]]) -> None:
+    pod = one(with_components, "Deployment")["spec"]["template"]["spec"]
     given = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
     (mount,) = (each for each in pod["containers"][0]["volumeMounts"] if each["name"] == "keys")
     assert given["VREID_ACCESS__KEYS"] == f"{mount['mountPath']}/keys.json"
     assert "secret" in next(each for each in pod["volumes"] if each["name"] == "keys")
+
+
+def test_every_object_of_the_components_fits_its_schema(
+    with_components: list[dict[str, Any]],
+) -> None:
+    # The operator's kinds are not the cluster's own.
+    own = [each for each in with_components if "monitoring.coreos.com" not in each["apiVersion"]]
+    assert len(own) == len(with_components) - 2
+    for each in own:
+        kubernetes_validate.validate(each, API_VERSION, strict=True)
+
+
+def test_the_operator_scrapes_the_service_under_the_alerts_job_with_a_key(
+    with_components: list[dict[str, Any]],
+) -> None:
+    monitor, service = one(with_components, "ServiceMonitor"), one(with_components, "Service")
+    selected = monitor["spec"]["selector"]["matchLabels"]
+    assert selected.items() <= service["metadata"]["labels"].items()
+    (endpoint,) = monitor["spec"]["endpoints"]
+    assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
+    assert endpoint["path"] == "/metrics"
+    assert endpoint["authorization"]["credentials"] == {"name": "vreid-metrics-key", "key": "key"}
+    assert service["metadata"]["name"] == "vreid"
+
+
+def test_the_operator_has_the_alerts_of_the_other_deployments() -> None:
+    assert FILE.read_text() == text(), "run: python -m deploy.prometheus.operator_rules"
+    rules = yaml.safe_load(RULES.read_text())
+    assert yaml.safe_load(FILE.read_text())["spec"] == rules
+
+
+def test_the_ingress_leads_to_the_service_by_tls_and_is_believed_about_clients(
+    with_components: list[dict[str, Any]],
+) -> None:
+    from service.variables import unknown_variables
+
+    ingress = one(with_components, "Ingress")
+    (rule,) = ingress["spec"]["rules"]
+    (path,) = rule["http"]["paths"]
+    backend = path["backend"]["service"]
+    service = one(with_components, "Service")
+    assert backend["name"] == service["metadata"]["name"]
+    assert backend["port"]["name"] in {port["name"] for port in service["spec"]["ports"]}
+    assert ingress["spec"]["tls"][0]["hosts"] == [rule["host"]]
+    taken = read_env_file(DEPLOY / "profiles" / "server.env")["VREID_LIMITS__REQUEST_BYTES"]
+    size = ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/proxy-body-size"]
+    assert size == f"{int(taken) // 2**20}m"
+    pod = one(with_components, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    given = {each["name"]: "" for each in pod["env"]}
+    assert "VREID_TRUSTED_PROXIES" in given
+    assert unknown_variables(given) == []

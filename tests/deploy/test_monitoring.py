@@ -11,6 +11,7 @@ from deploy.grafana.dashboard import FILE, PANELS, text
 from service.telemetry.metrics import Metrics
 
 PROMETHEUS = Path(__file__).parents[2] / "deploy" / "prometheus"
+RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks.md"
 OF_PROMETHEUS = {"up"}
 
 
@@ -33,7 +34,7 @@ def known_names() -> set[str]:
     "arguments",
     [
         ["check", "rules", "vreid.rules.yml"],
-        ["test", "rules", "vreid.rules.test.yml"],
+        ["test", "rules", "vreid.rules.test.yml", "vreid.rules.day.test.yml"],
         ["check", "config", "--syntax-only", "prometheus.yml"],
     ],
 )
@@ -49,6 +50,23 @@ def test_alerts_ask_for_series_that_the_service_has() -> None:
     asked = {name for rule in rules for name in names_in(rule["expr"])}
     assert asked - known_names() == set()
     assert all(rule["annotations"]["action"] for rule in rules)
+
+
+def test_every_alert_has_a_section_in_the_runbooks() -> None:
+    rules = yaml.safe_load((PROMETHEUS / "vreid.rules.yml").read_text())["groups"][0]["rules"]
+    headings = {line[3:] for line in RUNBOOKS.read_text().splitlines() if line.startswith("## ")}
+    assert {rule["alert"] for rule in rules} - headings == set()
+
+
+def test_every_alert_is_tested() -> None:
+    rules = yaml.safe_load((PROMETHEUS / "vreid.rules.yml").read_text())["groups"][0]["rules"]
+    tested = {
+        each["alertname"]
+        for file in PROMETHEUS.glob("*.test.yml")
+        for test in yaml.safe_load(file.read_text())["tests"]
+        for each in test["alert_rule_test"]
+    }
+    assert tested == {rule["alert"] for rule in rules}
 
 
 def test_panels_ask_for_series_that_the_service_has() -> None:

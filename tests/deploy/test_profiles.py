@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from deploy.image.env_file import read_env_file
-from service.settings import Settings, load_settings, unknown_variables
+from service.settings import Settings, load_settings
+from service.variables import unknown_variables
 
 REPOSITORY = Path(__file__).parents[2]
 PROFILES = ("edge", "server", "gpu")

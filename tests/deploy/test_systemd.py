@@ -1,4 +1,4 @@
-"""The systemd unit, read as systemd reads it."""
+"""The systemd units, read as systemd reads them."""
 
 import configparser
 import re
@@ -8,61 +8,117 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import Settings, unknown_variables
+from service.settings import Settings
+from service.variables import unknown_variables
+from tests.e2e.processes import clean_environment, command
+from tests.service.calibrated_bundle import make_bundle
+from vreid.bundle import Bundle
 
-UNIT = Path(__file__).parents[2] / "deploy" / "systemd" / "vreid.service"
-MOST_EXPOSED = 3.0
+FOLDER = Path(__file__).parents[2] / "deploy" / "systemd"
+NAMES = ("vreid.service", "vreid-worker.service", "vreid-backup.service")
+MOST_EXPOSED = 2.0
 """Of systemd's own scale from 0, closed, to 10."""
 
 
-@pytest.fixture(scope="module")
-def service() -> configparser.SectionProxy:
-    """The section [Service]."""
-    unit = configparser.ConfigParser(strict=True, interpolation=None)
+def section(name: str) -> configparser.SectionProxy:
+    """The section [Service] of a unit; of settings that are given twice, the last."""
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
-    unit.read(UNIT)
+    unit.read(FOLDER / name)
     return unit["Service"]
 
 
-def test_memory_is_bounded_and_no_index_is_asked_for_a_package_of_this_name(
-    service: configparser.SectionProxy,
-) -> None:
-    assert service["MemoryMax"] == "4G"
-    installed = re.findall(r"pip install (.*)", UNIT.read_text())
+def settings_of(name: str) -> list[str]:
+    return [line for line in (FOLDER / name).read_text().splitlines() if re.match(r"\w+=", line)]
+
+
+def test_there_are_the_units_that_are_tested_and_a_timer() -> None:
+    assert {path.name for path in FOLDER.iterdir()} == {*NAMES, "vreid-backup.timer"}
+
+
+def test_memory_is_bounded_and_no_index_is_asked_for_a_package_of_this_name() -> None:
+    assert section("vreid.service")["MemoryMax"] == "4G"
+    installed = re.findall(r"pip install (.*)", (FOLDER / "vreid.service").read_text())
     assert installed
     assert all("--constraint" in each and ".whl" in each for each in installed)
 
 
-def test_it_is_given_longer_than_it_drains(service: configparser.SectionProxy) -> None:
+@pytest.mark.parametrize("name", NAMES[:2])
+def test_it_is_given_longer_than_it_drains(name: str) -> None:
     drain = Settings.model_fields["drain_timeout"].default
-    assert int(service["TimeoutStopSec"]) >= drain + 10
+    assert int(section(name)["TimeoutStopSec"]) >= drain + 10
 
 
-def test_the_variables_are_settings(service: configparser.SectionProxy) -> None:
-    given = dict(each.split("=", 1) for each in service["Environment"].split())
+@pytest.mark.parametrize("name", NAMES)
+def test_the_variables_are_settings(name: str) -> None:
+    given = dict(each.split("=", 1) for each in section(name)["Environment"].split())
     assert unknown_variables(given) == []
 
 
-def test_it_has_no_right_that_it_does_not_need(service: configparser.SectionProxy) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_it_has_no_right_that_it_does_not_need(name: str) -> None:
+    service = section(name)
+    assert (service["User"], service["Group"]) == ("vreid", "vreid")
     assert service["CapabilityBoundingSet"] == ""
     assert service["NoNewPrivileges"] == "yes"
     assert service["ProtectSystem"] == "strict"
+    assert service["LimitCORE"] == "0"
+    assert {"SystemCallFilter=@system-service", "SystemCallFilter=~@privileged"} <= set(
+        settings_of(name)
+    )
 
 
-def test_systemd_finds_no_fault(tmp_path: Path) -> None:
+@pytest.fixture
+def copies(tmp_path: Path) -> Path:
+    """The units with a program that exists."""
+    for path in FOLDER.iterdir():
+        text = re.sub(r"^ExecStart=.*", "ExecStart=/bin/true", path.read_text(), flags=re.MULTILINE)
+        (tmp_path / path.name).write_text(text)
+    return tmp_path
+
+
+def test_systemd_finds_no_fault(copies: Path) -> None:
     # Where systemd is not installed, the other tests of this file remain.
     program = shutil.which("systemd-analyze")
     if program is None:
         return
-    copy = tmp_path / UNIT.name
-    text = re.sub(r"^ExecStart=.*", "ExecStart=/bin/true", UNIT.read_text(), flags=re.MULTILINE)
-    copy.write_text(text)
-    done = run(program, "verify", "--man=no", "--recursive-errors=no", copy)
-    assert (done.returncode, UNIT.name in done.stderr) == (0, False), done.stderr
-    exposed = run(program, "security", "--offline=yes", "--no-pager", copy)
-    level = re.search(r"exposure level for \S+: ([\d.]+)", exposed.stdout)
-    assert level is not None, exposed.stdout + exposed.stderr
-    assert float(level[1]) <= MOST_EXPOSED
+    units = sorted(copies.iterdir())
+    done = run(program, "verify", "--man=no", "--recursive-errors=no", *units)
+    assert (done.returncode, done.stderr.count("vreid")) == (0, 0), done.stderr
+    for name in NAMES:
+        exposed = run(program, "security", "--offline=yes", "--no-pager", copies / name)
+        level = re.search(r"exposure level for \S+: ([\d.]+)", exposed.stdout)
+        assert level is not None, exposed.stdout + exposed.stderr
+        assert float(level[1]) <= MOST_EXPOSED, exposed.stdout
+
+
+def test_the_backup_s_commands_keep_what_is_young_and_sound(tmp_path: Path) -> None:
+    bundle = Bundle.load(make_bundle(tmp_path / "bundle").path)
+    from service.gallery.opening import open_records
+
+    open_records(tmp_path / "gallery", bundle, lock_timeout=3.0).close()
+    backups = tmp_path / "backups"
+    young, old = backups / "young", backups / "old"
+    for path in (young, old):
+        path.mkdir(parents=True)
+    subprocess.run(["touch", "--date", "20 days ago", old], check=True)
+    program = tmp_path / "vreid"
+    python, option, start = command([])
+    program.write_text(f'#!/bin/sh\nexec {python} {option} "{start}" "$@"\n')
+    program.chmod(0o755)
+    environment = clean_environment() | {
+        "VREID_GALLERY": str(tmp_path / "gallery"),
+        "BACKUPS": str(backups),
+    }
+    service = section("vreid-backup.service")
+    for step in ("ExecStart", "ExecStartPost"):
+        script = re.fullmatch(r"/bin/sh -ec '(.*)'", service[step])
+        assert script is not None
+        text = script[1].replace("%%", "%").replace("/opt/vreid/bin/vreid", str(program))
+        done = subprocess.run(["sh", "-ec", text], env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    (made,) = set(backups.iterdir()) - {young}
+    assert (made / "manifest.json").is_file()
 
 
 def run(program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
