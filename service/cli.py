@@ -9,13 +9,9 @@ from pathlib import Path
 
 import click
 
-from service.log_setup import set_up_logging
-from service.settings import (
-    Settings,
-    effective_values,
-    load_settings,
-    unknown_variables,
-)
+from service.log_setup import errors_as_lines, say, set_up_logging
+from service.settings import Settings, load_settings
+from service.variables import effective_values, unknown_variables
 from vreid.engines.names import ENGINES, PRECISIONS
 
 logger = logging.getLogger(__name__)
@@ -69,24 +65,39 @@ _DEFAULTS = {name: field.default for name, field in Settings.model_fields.items(
     default=None,
     help="Listen beyond this machine although there are no API keys.",
 )
-def serve(**options: object) -> None:
+@click.option(
+    "--tls-certificate",
+    type=click.Path(path_type=Path),
+    help="PEM file of the certificate for HTTPS (VREID_TLS__CERTIFICATE).",
+)
+@click.option(
+    "--tls-key",
+    type=click.Path(path_type=Path),
+    help="PEM file of its private key (VREID_TLS__KEY).",
+)
+@errors_as_lines()
+def serve(tls_certificate: Path | None, tls_key: Path | None, **options: object) -> None:
     """Serve /embed, /search, /gallery, the API description and the console over HTTP.
 
     Each option is also a setting of the environment (VREID_BUNDLE and so on), which counts where
     the option is not given; `vreid config` lists them all with their values. The address is printed
     on standard output, log lines go to standard error.
     """
+    tls = {"certificate": tls_certificate, "key": tls_key}
+    options["tls"] = {name: path for name, path in tls.items() if path is not None} or None
     settings = load_settings(options)
-    set_up_logging(settings.log_level)
+    set_up_logging(settings.log_level, settings.log_format)
     warn_about_unknown_variables()
 
     # Importing takes a second; a wrong setting is reported before.
-    from service.http.server import address_of, open_socket, run_server
-    from service.running import open_running
+    from service.http.certificate import open_certificate
+    from service.http.server import announcement, open_socket, run_server
+    from service.opening import open_running
 
+    certificate = open_certificate(settings.tls)
     with open_socket(settings) as listener:
         running = open_running(settings)
-        address = address_of(listener)
+        said = announcement(listener, "http" if certificate is None else "https")
         logger.info(
             "bundle %s; engine %s, %s, %d threads; gallery %s, %d records; %s",
             settings.bundle,
@@ -100,7 +111,8 @@ def serve(**options: object) -> None:
         run_server(
             running,
             listener,
-            lambda: click.echo(f"vreid listens on {address} (console: /, API: /docs)"),
+            certificate,
+            lambda: click.echo(said),
         )
 
 
@@ -137,4 +149,4 @@ def demo(port: int, gallery: Path | None, once: bool) -> None:
 def warn_about_unknown_variables() -> None:
     """Say on standard error which VREID_ variables set nothing."""
     for name in unknown_variables(os.environ):
-        click.echo(f"warning: {name} is no setting; `vreid config` lists them", err=True)
+        say(f"warning: {name} is no setting; `vreid config` lists them", logging.WARNING)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import click
+from service.log_setup import say
 
 INTERRUPTED = 130
 """Ended by Ctrl-C, as shells report it."""
@@ -18,8 +18,5 @@ def resumable() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        click.echo(
-            "interrupted: finished batches are stored; run the same command again to go on",
-            err=True,
-        )
+        say("interrupted: finished batches are stored; run the same command again to go on")
         sys.exit(INTERRUPTED)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     Field,
     PlainSerializer,
@@ -23,14 +22,18 @@ from service.embedding.embedding_cache import CacheSettings
 from service.gallery.address import MilvusAddress, masked, parse_address
 from service.gallery.store.crops import KeepCrops
 from service.gallery.upkeep.retention import parse_age
+from service.http.connection_settings import ConnectionSettings
+from service.http.tls_settings import TlsSettings
+from service.http.trusted_networks import trusted_networks
 from service.ingest.settings import IngestSettings
 from service.keys.settings import AccessSettings
 from service.limits import Limits
+from service.telemetry.settings import LogFormat, RecallSettings, TracingSettings
 from vreid.engines.names import ENGINES, PRECISIONS
 from vreid.errors import ConfigurationError
 
 PREFIX = "VREID_"
-CLIENT_VARIABLES = (f"{PREFIX}URL", f"{PREFIX}API_KEY")
+CLIENT_VARIABLES = (f"{PREFIX}URL", f"{PREFIX}API_KEY", f"{PREFIX}CA_CERTIFICATE")
 """Read by `vreid.client`; no settings of the service, and no typing errors either."""
 
 SHIPPED_BUNDLE = Path(__file__).parent / "demo" / "bundle"
@@ -78,6 +81,14 @@ class Settings(BaseSettings):
         default="",
         description="host names, separated by commas, that requests may be addressed to besides "
         "those of this machine; unless this is set, allow_open accepts every name",
+    )
+    trusted_proxies: str = Field(
+        default="",
+        description="addresses and networks of proxies, separated by commas, whose "
+        "X-Forwarded-For and X-Forwarded-Proto are believed; nobody's by default",
+    )
+    tls: TlsSettings = Field(
+        default_factory=TlsSettings, description="certificate and key for HTTPS"
     )
     engine: str = Field(
         default="auto",
@@ -140,6 +151,9 @@ class Settings(BaseSettings):
         description="bytes of all bodies held at a time; more are told 429",
     )
     body_timeout: float = Field(default=30.0, gt=0, description="seconds for a body to arrive")
+    connections: ConnectionSettings = Field(
+        default_factory=ConnectionSettings, description="bounds of connections"
+    )
     lock_timeout: float = Field(
         default=3.0,
         gt=0,
@@ -155,6 +169,16 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="the least that is worth a log line"
+    )
+    log_format: LogFormat = Field(
+        default="text",
+        description="text, or json: one JSON object a line, with the members of a request by name",
+    )
+    recall: RecallSettings = Field(
+        default_factory=RecallSettings, description="the estimate of the recall of searches"
+    )
+    tracing: TracingSettings = Field(
+        default_factory=TracingSettings, description="OpenTelemetry traces of requests"
     )
     false_accept_rate: float = Field(
         default=0.001,
@@ -208,14 +232,10 @@ def load_settings(overrides: Mapping[str, Any]) -> Settings:
         settings = Settings(**given)
     except ValidationError as error:
         raise ConfigurationError("; ".join(_sentences(error))) from error
+    trusted_networks(settings.trusted_proxies)
     check_exposure(settings)
     check_crops(settings)
     return settings
-
-
-def effective_values(settings: Settings) -> list[tuple[str, str, str]]:
-    """Return (variable, value, description) of every setting, in the order of their definition."""
-    return list(_values(settings, PREFIX))
 
 
 def check_exposure(settings: Settings) -> None:
@@ -254,34 +274,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    """Return the `VREID_` variables that no setting reads, sorted: most are typing errors."""
-    known = {*_variables(Settings, PREFIX), *CLIENT_VARIABLES}
-    return sorted(
-        name
-        for name in environment
-        if name.upper().startswith(PREFIX) and name.upper() not in known
-    )
-
-
-def _variables(model: type[BaseModel], prefix: str) -> Iterator[str]:
-    for name, field in model.model_fields.items():
-        variable = prefix + name.upper()
-        yield variable
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _variables(field.annotation, variable + "__")
-
-
-def _values(model: BaseModel, prefix: str) -> Iterator[tuple[str, str, str]]:
-    for name, field in type(model).model_fields.items():
-        value = getattr(model, name)
-        if isinstance(value, BaseModel):
-            yield from _values(value, f"{prefix}{name.upper()}__")
-        else:
-            shown = "" if value is None else str(value)
-            yield prefix + name.upper(), shown, field.description or ""
 
 
 def _sentences(error: ValidationError) -> Iterator[str]:

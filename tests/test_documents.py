@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import SHIPPED_BUNDLE, unknown_variables
+from service.settings import SHIPPED_BUNDLE
+from service.variables import unknown_variables
 
 REPOSITORY = Path(__file__).parents[1]
 DOCUMENTS = sorted(

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -53,9 +54,16 @@ def vreid(
 
 @contextmanager
 def serving(
-    bundle: Path, gallery: Path, *options: str, environment: dict[str, str] | None = None
+    bundle: Path,
+    gallery: Path,
+    *options: str,
+    environment: dict[str, str] | None = None,
+    verify: ssl.SSLContext | bool = True,
 ) -> Iterator[ServiceProcess]:
-    """Run `vreid serve` on a free port until the block ends; it is ready when the block begins."""
+    """Run `vreid serve` on a free port until the block ends; it is ready when the block begins.
+
+    `verify` is how its client looks at its certificate.
+    """
     arguments: list[str | Path] = ["serve", "--bundle", bundle, "--gallery", gallery]
     arguments += ["--port", "0", *options]
     with tempfile.NamedTemporaryFile(prefix="vreid-service-", suffix=".log") as log:
@@ -68,7 +76,9 @@ def serving(
         )
         try:
             address = _announced_address(process, Path(log.name))
-            with httpx.Client(base_url=address, timeout=30, trust_env=False) as client:
+            with httpx.Client(
+                base_url=address, timeout=30, trust_env=False, verify=verify
+            ) as client:
                 service = ServiceProcess(process, address, client, Path(log.name))
                 wait_until_ready(service)
                 yield service

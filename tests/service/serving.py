@@ -12,7 +12,8 @@ import uvicorn
 
 from service.app import create_app
 from service.http.server import address_of, open_socket
-from service.running import Running, open_running
+from service.opening import open_running
+from service.running import Running
 from service.settings import Settings, load_settings
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.running import open_running
+from service.opening import open_running
 from service.settings import Settings
 from tests.bundles import make_tiny_bundle
 from vreid.errors import EngineUnavailable, FingerprintMismatch

@@ -1,7 +1,8 @@
 import pytest
 
 from service.redis_server import keeps_on_disk, why_unsafe
-from service.settings import effective_values, load_settings
+from service.settings import load_settings
+from service.variables import effective_values
 from vreid.errors import ConfigurationError
 
 GOOD = {"redis_version": "7.0.15", "maxmemory_policy": "noeviction", "role": "master"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from service.gallery.gallery import Gallery
-from service.running import open_retention
+from service.opening import open_retention
 from service.settings import load_settings
 from tests.bundles import make_tiny_bundle
 from tests.service.gallery.builders import FEATURE_SIZE, new_record

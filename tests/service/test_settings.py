@@ -2,13 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import (
-    SHIPPED_BUNDLE,
-    effective_values,
-    is_loopback,
-    load_settings,
-    unknown_variables,
-)
+from service.settings import SHIPPED_BUNDLE, is_loopback, load_settings
+from service.variables import effective_values, unknown_variables
 from vreid.errors import ConfigurationError
 
 

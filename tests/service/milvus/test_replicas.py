@@ -24,6 +24,7 @@ from service.milvus.rows import LARGEST_THUMBNAIL, Numbers
 from tests.bundles import make_tiny_bundle
 from tests.milvus_server import MilvusServer, milvus_server
 from tests.service.gallery.builders import FEATURE_SIZE, new_record, random_features
+from tests.service.ingest.waiting import wait_until
 from tests.service.serving import running_service
 from vreid.bundle import Bundle
 from vreid.errors import FingerprintMismatch
@@ -179,11 +180,17 @@ def test_a_service_tells_503_while_the_server_is_gone(tmp_path: Path) -> None:
             running.gallery.add(new_record_of(tiny, "a"))
             assert client.get("/gallery/a").status_code == 200
             assert client.get("/health/ready").status_code == 200
+            status = client.get("/status").json()
+            exact = {"records": 1, "segments": None, "unsealed": None, "recall": None}
+            assert (status["gallery"], status["jobs"]) == (exact, [])
             server.kill()
             answer = client.get("/gallery/a")
             assert answer.status_code == 503
             assert answer.json()["type"].endswith("gallery-unavailable")
-            assert client.get("/health/ready").status_code == 503
+            wait_until(lambda: client.get("/health/ready").status_code == 503, "the end", 60)
+            # Who looks what is wrong gets the rest.
+            assert client.get("/status").json()["gallery"] is None
+            assert "\nvreid_gallery_records " not in client.get("/metrics").text
             server.start()
             answered(running.gallery.check)
             assert client.get("/gallery/a").json()["id"] == "a"
