@@ -14,7 +14,7 @@ from service.jobs.report import reported_job
 from service.keys.key_file import remove_key
 from tests.browser.conftest import OpenPage
 from tests.browser.records import new_key
-from tests.browser.view_states import looks_again
+from tests.browser.view_states import looks_until_visible
 from tests.browser.watching import NO_ANSWER
 from tests.service.serving import running_service
 from vreid.bundle import Bundle
@@ -98,7 +98,7 @@ def test_a_service_that_is_not_ready_says_which_part_and_why(
     page = open_page(str(client.base_url), "#/status", expected=(503,))
     expect(sentence(page)).to_contain_text("Everything is fine.")
     running.gallery.close()
-    looks_again(page)
+    looks_until_visible(page, page.locator(".verdict.bad"))
     expect(sentence(page)).to_have_text("The service cannot search at present.")
     expect(page.locator(".findings")).to_contain_text("The gallery cannot be read")
     expect(page.locator("#announcements")).to_have_text("The service cannot search at present.")
@@ -111,12 +111,12 @@ def test_a_service_that_is_gone_is_told_and_found_again(
     with running_service(tiny_bundle.path, gallery, port=port) as (client, _):
         page = open_page(str(client.base_url), "#/status", expected=(NO_ANSWER,))
         expect(sentence(page)).to_contain_text("Everything is fine.")
-    looks_again(page)
+    looks_until_visible(page, page.locator(".verdict.bad"))
     expect(sentence(page)).to_have_text("The service does not answer.")
     expect(page.locator(".findings")).to_contain_text("the last that it gave")
     expect(page.locator(".status-panels")).to_have_class("status-panels stale")
     services.enter_context(running_service(tiny_bundle.path, gallery, port=port))
-    looks_again(page)
+    looks_until_visible(page, page.locator(".verdict.good"))
     expect(sentence(page)).to_contain_text("Everything is fine.")
     expect(page.locator(".status-panels")).to_have_class("status-panels")
 
@@ -147,7 +147,7 @@ def test_a_key_that_ends_is_asked_for_once_and_not_at_every_look(
     expect(page.locator("main")).to_contain_text("Looks again every")
     remove_key(keys, token.split("_")[1])
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_be_visible()
+    looks_until_visible(page, dialog)
     page.clock.install()
     dialog.get_by_role("button", name="Not now").click()
     expect(page.get_by_role("alert")).to_contain_text("An API key is needed")

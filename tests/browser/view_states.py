@@ -1,9 +1,10 @@
 """Every view of the console in every state worth looking at, and how to bring a page there."""
 
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.view_places import Place
 from tests.browser.watching import NO_ANSWER
@@ -14,6 +15,9 @@ OTHER = "0161_s027_v6_000"
 
 FEW = '#/browse?filter={"scene":["scene-027","scene-042","scene-025","scene-031"]}'
 """A part of the sample gallery: a page of all takes its time to be looked through."""
+
+
+_PATIENCE_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,15 @@ def goes_offline(page: Page) -> None:
 def looks_again(page: Page) -> None:
     """Let a view look at once, as when its tab is come back to."""
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def looks_until_visible(page: Page, wanted: Locator) -> None:
+    """Let a view look again and again until it shows what is wanted."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not wanted.is_visible():
+        assert time.monotonic() < deadline, f"{wanted} is not shown"
+        looks_again(page)
+        page.wait_for_timeout(50)
 
 
 def asks_for_key(page: Page) -> None:
