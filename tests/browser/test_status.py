@@ -204,7 +204,7 @@ def test_what_the_service_does_not_know_is_left_out(
     status = dict.fromkeys(("version", "uptime_seconds", "model", "engine", *WELL))
     titles = page.evaluate(
         """async ([status, ready]) => {
-          const { statusPanels } = await import("/console/status_panels.js");
+          const { statusPanels } = await import("/console/status/status_panels.js");
           return statusPanels(status, ready).map((panel) => panel.innerText);
         }""",
         [status, READY],
@@ -216,7 +216,7 @@ def test_what_the_service_does_not_know_is_left_out(
 def verdict_of(page: Page, status: object) -> dict[str, Any]:
     said: dict[str, Any] = page.evaluate(
         """async ([status, ready]) => {
-          const { verdict } = await import("/console/verdict.js");
+          const { verdict } = await import("/console/status/verdict.js");
           return verdict(status, ready);
         }""",
         [status, READY],

@@ -1,3 +1,4 @@
+import posixpath
 import re
 from html.parser import HTMLParser
 
@@ -6,10 +7,18 @@ import pytest
 
 from service.routes.console import STATIC
 
-MODULES = {path.name: path.read_text("utf-8") for path in sorted(STATIC.glob("*.js"))}
-IMPORTS = re.compile(r'(?:import|export) \{([^}]*)\} from "\./([^"]+)"')
-LOADED_LATER = re.compile(r'import\("\./([^"]+)"\)')
+MODULES = {
+    path.relative_to(STATIC).as_posix(): path.read_text("utf-8")
+    for path in sorted(STATIC.rglob("*.js"))
+}
+IMPORTS = re.compile(r'(?:import|export) \{([^}]*)\} from "(\.[^"]+)"')
+LOADED_LATER = re.compile(r'import\("(\.[^"]+)"\)')
 EXPORTS = re.compile(r"export (?:async )?(?:function|class|const) (\w+)")
+
+
+def named(source: str, module: str) -> str:
+    """The name of the module that a module means by `source`."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(module), source))
 
 
 class Page(HTMLParser):
@@ -69,27 +78,30 @@ def test_the_console_may_load_nothing_but_its_own_files_and_show_blobs(
 def test_what_a_module_imports_is_exported_there(name: str) -> None:
     for names, source in IMPORTS.findall(MODULES[name]):
         wanted = {each.strip().partition(" as ")[0] for each in names.split(",") if each.strip()}
-        assert wanted <= set(EXPORTS.findall(MODULES[source])), f"{name} imports from {source}"
+        assert wanted <= set(EXPORTS.findall(MODULES[named(source, name)])), f"{name}: {source}"
 
 
 def test_every_module_is_loaded_by_the_page(client: httpx.Client) -> None:
     pages = [Page(client.get(path).text) for path in ("/", "/docs")]
     sources = [script["src"] or "" for page in pages for script in page.of("script")]
-    waiting = [source.rpartition("/")[2] for source in sources if source.startswith("/console/")]
+    waiting = [
+        source.removeprefix("/console/") for source in sources if source.startswith("/console/")
+    ]
     loaded: set[str] = set()
     while waiting:
         name = waiting.pop()
         if name not in loaded:
             loaded.add(name)
-            waiting += [source for _, source in IMPORTS.findall(MODULES[name])]
-            waiting += LOADED_LATER.findall(MODULES[name])
+            sources = [source for _, source in IMPORTS.findall(MODULES[name])]
+            sources += LOADED_LATER.findall(MODULES[name])
+            waiting += [named(source, name) for source in sources]
     assert loaded == set(MODULES)
 
 
 def test_every_style_sheet_is_loaded_by_the_page(client: httpx.Client) -> None:
     links = Page(client.get("/").text).of("link")
-    loaded = {str(link["href"]).rpartition("/")[2] for link in links}
-    assert {path.name for path in STATIC.glob("*.css")} <= loaded
+    loaded = {str(link["href"]).removeprefix("/console/") for link in links}
+    assert {path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.css")} <= loaded
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -1,22 +1,22 @@
 // The console's start: who calls, the navigation, and one view at a time.
 
-import { whoCalls, whyNot } from "./access.js";
-import { api } from "./api.js";
-import { element } from "./elements.js";
-import { showKeyButton } from "./key_button.js";
-import { currentKey, onKeyChange } from "./key.js";
+import { whoCalls, whyNot } from "./calls/access.js";
+import { api } from "./calls/api.js";
+import { element } from "./parts/elements.js";
+import { showKeyButton } from "./calls/key_button.js";
+import { currentKey, onKeyChange } from "./calls/key.js";
 import { go, parseRoute, recordRoute } from "./router.js";
-import { showEmpty, showLoading, showProblem } from "./states.js";
+import { showEmpty, showLoading, showProblem } from "./parts/states.js";
 
 // A view's module is loaded when it is first shown, so that a fault in one leaves the others.
 const VIEWS = {
-  search: { title: "Search", load: () => import("./view_search.js") },
-  compare: { title: "Compare", load: () => import("./view_compare.js") },
-  enrol: { title: "Enrol", load: () => import("./view_enrol.js"), role: "enrol" },
-  browse: { title: "Browse", load: () => import("./view_browse.js") },
-  record: { title: "Record", load: () => import("./view_record.js"), isHidden: true },
-  activity: { title: "Activity", load: () => import("./view_activity.js") },
-  status: { title: "Status", load: () => import("./view_status.js") },
+  search: { title: "Search", load: () => import("./search/view.js") },
+  compare: { title: "Compare", load: () => import("./compare/view.js") },
+  enrol: { title: "Enrol", load: () => import("./enrol/view.js"), role: "enrol" },
+  browse: { title: "Browse", load: () => import("./browse/view.js") },
+  record: { title: "Record", load: () => import("./record/view.js"), isHidden: true },
+  activity: { title: "Activity", load: () => import("./activity/view.js") },
+  status: { title: "Status", load: () => import("./status/view.js") },
 };
 const DEFAULT = "search";
 

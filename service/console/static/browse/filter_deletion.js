@@ -1,0 +1,83 @@
+// Deleting all records that pass a filter: first counted, then asked about.
+
+import { ask } from "../parts/dialogs.js";
+import { element, fill } from "../parts/elements.js";
+import { filterWords } from "../labels/filter_words.js";
+import { plural } from "../parts/formats.js";
+import { check } from "../parts/fields.js";
+import { showLoading, showProblem } from "../parts/states.js";
+
+// Asks and deletes; returns how many were deleted, null where nothing was done.
+export async function deleteMatching(api, filter) {
+  const counted = element("div", { class: "deletion-count" });
+  let matched = null;
+  let isWhole = false;
+  let deleted = null;
+  const question = ask({
+    title: "Delete all that match?",
+    content: [
+      element(
+        "ul",
+        { class: "conditions" },
+        filterWords(filter).map((each) => element("li", {}, each)),
+      ),
+      counted,
+    ],
+    action: "Delete",
+    isReady: false,
+    run: async () => {
+      deleted = (await api.delete(`/gallery?${deletion(filter, isWhole && { all: true })}`))
+        .deleted;
+    },
+  });
+  count();
+  return (await question.finished) ? deleted : null;
+
+  async function count() {
+    showLoading(counted, "Counting…");
+    try {
+      const [dry, info] = await Promise.all([
+        api.delete(`/gallery?${deletion(filter, { dry_run: true })}`),
+        api.get("/info"),
+      ]);
+      matched = dry.matched;
+      isWhole = matched > 0 && matched >= info.gallery.records;
+      showCount();
+    } catch (problem) {
+      showProblem(counted, problem, { retry: count });
+    }
+  }
+
+  function showCount() {
+    counted.removeAttribute("aria-busy");
+    if (matched === 0) {
+      fill(
+        counted,
+        element("p", { role: "status" }, "No sighting matches: there is nothing to delete."),
+      );
+      return;
+    }
+    const words = plural(matched, "sighting");
+    const consent = isWhole && check(`Yes, empty the gallery: these are all ${words} of it.`);
+    fill(
+      counted,
+      element(
+        "p",
+        { class: "deletion-words", role: "status" },
+        element("strong", {}, words),
+        " match.",
+      ),
+      element("p", {}, "Their features and pictures go too. This cannot be undone."),
+      consent && consent.root,
+    );
+    question.setAction(`Delete ${words}`);
+    question.setReady(!isWhole);
+    if (consent) {
+      consent.input.addEventListener("change", () => question.setReady(consent.input.checked));
+    }
+  }
+}
+
+function deletion(filter, options) {
+  return new URLSearchParams({ filter: JSON.stringify(filter), ...(options || {}) });
+}

@@ -1,0 +1,125 @@
+// The gallery, page by page, as a grid of cards.
+
+import { announce } from "../parts/announcements.js";
+import { element } from "../parts/elements.js";
+import { count, plural } from "../parts/formats.js";
+import { recordCard } from "./record_card.js";
+import { ready, showLoading, showProblem } from "../parts/states.js";
+
+const PAGE = 48;
+
+// Returns {root, start, end, remove, selected, selectAll}:
+//   start(filter)     shows the first page of what passes a filter, null for all
+//   end()             when the view goes
+//   remove(ids)       takes cards away and puts the focus onto what stands there then
+//   selected()        the selected records
+//   selectAll(flag)   selects all that are shown, or none
+// `onCount({shown, isAll})` is called when there are more or fewer cards, `onSelection(count)` when
+// more or fewer are selected, and `onEmpty(container)` fills the grid where nothing is found.
+export function recordGrid({ api, pageLimit, maySelect, onCount, onSelection, onEmpty }) {
+  const list = element("ul", { class: "record-grid", "aria-label": "Records" });
+  const foot = element("div", { class: "grid-foot" });
+  const root = element("div", {}, element("h2", { class: "unseen" }, "Sightings"), list, foot);
+  const cards = new Map();
+  const chosen = new Map();
+  let turn = 0;
+
+  async function start(filter) {
+    turn += 1;
+    cards.clear();
+    selectAll(false);
+    list.replaceChildren();
+    await load(filter, null);
+  }
+
+  async function load(filter, cursor) {
+    const mine = turn;
+    showLoading(foot, cursor === null ? "Reading the gallery…" : "Reading more…");
+    try {
+      const page = await api.get(`/gallery?${asked(filter, cursor, Math.min(PAGE, pageLimit))}`);
+      if (mine === turn) show(page, filter, cursor !== null);
+    } catch (problem) {
+      if (mine === turn) showProblem(foot, problem, { retry: () => load(filter, cursor) });
+    }
+  }
+
+  function show(page, filter, isMore) {
+    ready(foot);
+    foot.replaceChildren();
+    const added = page.records.filter(({ id }) => !cards.has(id)).map(add);
+    if (page.next_cursor !== null) {
+      foot.append(
+        element(
+          "button",
+          { type: "button", onclick: () => load(filter, page.next_cursor) },
+          "Load more",
+        ),
+      );
+    }
+    if (cards.size === 0) onEmpty(foot);
+    onCount({ shown: cards.size, isAll: page.next_cursor === null });
+    if (isMore) {
+      added[0]?.querySelector("a").focus();
+      announce(`${plural(added.length, "more sighting")}, ${count(cards.size)} shown.`);
+    } else if (cards.size > 0) {
+      announce(`${plural(cards.size, "sighting")} shown.`);
+    }
+  }
+
+  function add(record) {
+    const made = recordCard(record, {
+      onSelect: maySelect
+        ? (isSelected) => {
+            if (isSelected) chosen.set(record.id, record);
+            else chosen.delete(record.id);
+            onSelection(chosen.size);
+          }
+        : null,
+    });
+    cards.set(record.id, { ...made, record });
+    list.append(made.card);
+    return made.card;
+  }
+
+  function remove(ids) {
+    let next = null;
+    for (const id of ids) {
+      const found = cards.get(id);
+      if (!found) continue;
+      next = found.card.nextElementSibling ?? found.card.previousElementSibling;
+      found.card.remove();
+      cards.delete(id);
+      chosen.delete(id);
+    }
+    onSelection(chosen.size);
+    next?.querySelector("a").focus();
+    const more = foot.querySelector("button");
+    onCount({ shown: cards.size, isAll: more === null });
+    if (cards.size > 0) return;
+    if (more) more.click();
+    else onEmpty(foot);
+  }
+
+  // What is still being asked for is shown and told no more.
+  function end() {
+    turn += 1;
+  }
+
+  function selectAll(flag) {
+    chosen.clear();
+    for (const { record, select } of cards.values()) {
+      select(flag);
+      if (flag) chosen.set(record.id, record);
+    }
+    onSelection(chosen.size);
+  }
+
+  return { root, start, end, remove, selectAll, selected: () => [...chosen.values()] };
+}
+
+function asked(filter, cursor, limit) {
+  const query = new URLSearchParams({ limit: String(limit) });
+  if (cursor !== null) query.set("cursor", cursor);
+  if (filter !== null) query.set("filter", JSON.stringify(filter));
+  return query;
+}
