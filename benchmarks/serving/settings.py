@@ -65,11 +65,11 @@ class BenchSettings:
 
 
 def open_served(
-    served: ServedBundle, engine: str = "auto", precision: str = "auto"
+    served: ServedBundle, engine: str = "auto", precision: str = "auto", lanes: int | None = None
 ) -> tuple[Bundle, BranchEngine]:
     """A bundle and an engine on it."""
     bundle = Bundle.load(served.directory)
-    return bundle, open_engine(bundle, engine, None, precision)
+    return bundle, open_engine(bundle, engine, None, precision, lanes)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """OpenVINO as an engine on the CPU: float32, bfloat16, and the 8-bit files of a bundle."""
 
+import math
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,9 @@ OUTPUT = "features"
 # An 8-bit network computes what it does not compute in 8 bits in float32.
 _HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
 
+_MOST_BYTES_OF_COPIES = 256 * 2**20
+"""Of one branch's weights, in all lanes together."""
+
 _REPORTER = "openvino.tools.ovc"
 _IMPORTING = threading.Lock()
 
@@ -36,7 +40,7 @@ _IMPORTING = threading.Lock()
 def open_openvino(
     bundle: Bundle, precision: str, threads: int, lanes: int, modalities: Sequence[Modality]
 ) -> LaneEngine:
-    """Compile one model per modality; every lane computes with `threads` / `lanes` threads.
+    """Compile the model of each modality; every lane computes with `threads` / `lanes` threads.
 
     Raises:
         EngineUnavailable: OpenVINO is not installed, does not compute in the precision here, or
@@ -49,9 +53,7 @@ def open_openvino(
     # moment may wait for each other for ever, one for Python's lock and one for the table of types.
     with kept_signal_stack():
         networks = {
-            modality: _Compiled(
-                _compile(library, bundle, modality, precision, threads, lanes), lanes
-            )
+            modality: _Compiled(_compile(library, bundle, modality, precision, threads, lanes))
             for modality in modalities
         }
     return LaneEngine(
@@ -60,21 +62,22 @@ def open_openvino(
 
 
 class _Compiled:
-    """One branch's compiled model with a request of its own for every lane.
+    """One branch, compiled, with a request of its own for every lane.
 
     A request is not to be run by two threads at once, and its output is overwritten by its next
     run.
     """
 
-    def __init__(self, model: "openvino.CompiledModel", lanes: int) -> None:
-        self._model = model
-        self._requests = [model.create_infer_request() for _ in range(lanes)]
-        self.takes_pixels = model.input().get_element_type().to_dtype() == np.uint8
+    def __init__(self, models: "Sequence[openvino.CompiledModel]") -> None:
+        """Take the compiled model that each lane runs: the same, or one for each."""
+        self._models = list(models)
+        self._requests = [model.create_infer_request() for model in models]
+        self.takes_pixels = models[0].input().get_element_type().to_dtype() == np.uint8
 
     def __del__(self) -> None:
         with kept_signal_stack():
             self._requests = []
-            del self._model
+            self._models = []
 
     def run(self, lane: int, images: Images) -> NDArray[np.generic]:
         request = self._requests[lane]
@@ -120,16 +123,12 @@ def _compile(
     precision: str,
     threads: int,
     lanes: int,
-) -> "openvino.CompiledModel":
+) -> "list[openvino.CompiledModel]":
+    """The compiled model of each lane: the same for all, or one for each."""
     path = bundle.file(modality, precision)
     core = library.Core()
-    # Without streams the thread that calls computes. A stream has a thread of its own: each run
-    # waits for it to wake, and then for the lane to wake and to have Python's lock again.
-    streams = 0 if threads == lanes else lanes
     properties: dict[str, Any] = {
         "INFERENCE_PRECISION_HINT": _HINTS[precision],
-        "NUM_STREAMS": streams,
-        "INFERENCE_NUM_THREADS": threads,
         # Streams of several models would be pinned to the same processors.
         "ENABLE_CPU_PINNING": False,
         "LOG_LEVEL": "LOG_NONE",
@@ -146,18 +145,41 @@ def _compile(
             _fold_constants(model)
         if cache is not None:
             core.set_property({"CACHE_DIR": cache})
-        compiled = core.compile_model(model, "CPU", properties)
+        compiled = [
+            core.compile_model(model, "CPU", properties | streams)
+            for streams in streams_of(model, threads, lanes)
+        ]
     except BundleDamaged:
         raise
     except Exception as error:  # OpenVINO raises RuntimeError for everything
         raise not_loaded(bundle, path, "OpenVINO", error) from error
-    taken = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+    taken = compiled[0].get_property("INFERENCE_PRECISION_HINT").to_string()
     if taken != _HINTS[precision]:
         raise EngineUnavailable(
             f"{NAME} was asked for {precision}, but computes in {taken} on this processor; "
             "use the precision auto"
         )
-    return compiled
+    return compiled if len(compiled) == lanes else compiled * lanes
+
+
+def streams_of(model: "openvino.Model", threads: int, lanes: int) -> list[dict[str, int]]:
+    """What each compiled model is told about threads: one model for all lanes, or one for each.
+
+    A model without streams computes in the thread that calls, one call at a time. A stream has a
+    thread of its own: each run waits for that to wake, and then for the lane to wake and to have
+    Python's lock again. So a lane of one thread has a model without streams to itself, unless so
+    many copies of the weights would be large.
+    """
+    if threads == lanes and lanes * _weight_bytes(model) <= _MOST_BYTES_OF_COPIES:
+        return [{"NUM_STREAMS": 0, "INFERENCE_NUM_THREADS": 1}] * lanes
+    return [{"NUM_STREAMS": lanes, "INFERENCE_NUM_THREADS": threads}]
+
+
+def _weight_bytes(model: "openvino.Model") -> int:
+    constants = (node for node in model.get_ops() if node.get_type_name() == "Constant")
+    return sum(
+        node.get_element_type().size * math.prod(node.get_output_shape(0)) for node in constants
+    )
 
 
 def _fold_constants(model: "openvino.Model") -> None:

@@ -14,6 +14,7 @@ from tests.vreid.engines.pixel_batches import pixels
 from vreid.bundle import Bundle
 from vreid.cpu_features import read_processor
 from vreid.engines import open_engine
+from vreid.engines.openvino_runtime import import_openvino, streams_of
 from vreid.engines.processors import usable_processors
 from vreid.engines.request import engine_request
 from vreid.errors import BundleDamaged, ConfigurationError, EngineError
@@ -194,6 +195,22 @@ def test_features_of_another_length_than_the_manifest_says_are_an_error(
     shorter = Bundle(bundle.path, replace(bundle.manifest, feature_size=8))
     with pytest.raises(EngineError, match=r"shape \(1, 16\) instead of \(1, 8\)"):
         open_engine(shorter, name).run(Modality.RGB, pixels(1))
+
+
+@pytest.mark.parametrize(
+    ("threads", "lanes", "models"),
+    [
+        pytest.param(2, 2, 2, id="a model computes in one caller at a time, so each lane has one"),
+        pytest.param(1, 1, 1, id="one lane"),
+        pytest.param(4, 2, 1, id="lanes of several threads share the streams of one"),
+        pytest.param(10**6, 10**6, 1, id="so many copies of the weights would be large"),
+    ],
+)
+def test_how_many_models_openvino_compiles_for_a_branch(
+    bundle: Bundle, threads: int, lanes: int, models: int
+) -> None:
+    network = import_openvino().Core().read_model(bundle.file(Modality.RGB, "fp32"))
+    assert len(streams_of(network, threads, lanes)) == models
 
 
 @pytest.mark.parametrize("threads", [2, 4])
