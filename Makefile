@@ -15,7 +15,8 @@ SERVICE_EXTRAS := service,cpu
 ALL_EXTRAS := service,cpu,telemetry,train,export,docs,dev
 # The last three are what commands in the guides and runbooks are made of.
 SYSTEM_PACKAGES := redis-server buildah runc debootstrap promtool=prometheus prometheus=prometheus \
-	kubectl=kubernetes-client|kubectl chromium=chromium caddy=caddy curl=curl jq=jq openssl=openssl
+	kubectl=kubernetes-client|kubectl chromium=chromium caddy=caddy curl=curl jq=jq openssl=openssl \
+	systemd-analyze=systemd
 
 # Where everything is installed, the demo needs no second look.
 SERVICE_INSTALLED := $(VENV)/.installed-service

@@ -8,12 +8,10 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import Lifespan
 
-from service.http.client_address import through_proxies
 from service.http.openapi import install_openapi, operation_id
 from service.http.origin_check import OriginCheck
 from service.http.problem_handlers import install_problem_handlers
 from service.http.request_context import RequestContext
-from service.http.route_patterns import RoutePatterns, patterns_of
 from service.keys.guard import KeyGuard
 from service.readiness import Readiness
 from service.routes import (
@@ -34,6 +32,8 @@ from service.routes import (
     status,
 )
 from service.running import Running
+from service.scopes.client_address import through_proxies
+from service.scopes.route_patterns import RoutePatterns, patterns_of
 from vreid import __version__
 
 DESCRIPTION = """\

@@ -14,9 +14,8 @@ import click
 
 from service.telemetry.json_lines import JsonLines
 from service.telemetry.settings import LogFormat
+from service.telemetry.text_lines import TextLines
 from vreid.errors import VreidError
-
-FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 logger = logging.getLogger("vreid")
 
@@ -28,7 +27,7 @@ def set_up_logging(level: str, log_format: LogFormat = "text") -> None:
     are Python's warnings.
     """
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines() if log_format == "json" else logging.Formatter(FORMAT))
+    handler.setFormatter(JsonLines() if log_format == "json" else TextLines())
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     # They tell about every chunk of a PNG and every instruction set that is not there.
     for chatty in ("PIL", "faiss.loader"):

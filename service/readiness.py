@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 
 import anyio.to_thread
@@ -12,6 +13,8 @@ from service.running import Running
 
 KEPT_SECONDS = 1.0
 """For which an answer of the gallery counts: asking makes it look at its files."""
+
+logger = logging.getLogger(__name__)
 
 _Outcome = dict[str, str] | NotReady
 
@@ -36,6 +39,8 @@ class Readiness:
         if isinstance(outcome, NotReady):
             # The same one is raised for many: it must not gather all their tracebacks.
             raise outcome.with_traceback(None)
+        # The look took its time, and the order to stop may have come meanwhile.
+        self._running.check_open()
         return outcome
 
     def _current(self) -> asyncio.Task[_Outcome]:
@@ -49,5 +54,10 @@ class Readiness:
             return await anyio.to_thread.run_sync(self._running.check_ready)
         except NotReady as error:
             return error
+        except Exception:
+            logger.exception("a part of the service failed when asked whether it can answer")
+            return NotReady(
+                "a part of the service failed when asked; its log says how; start the service again"
+            )
         finally:
             self._ended = time.monotonic()

@@ -24,10 +24,10 @@ from service.gallery.store.crops import KeepCrops
 from service.gallery.upkeep.retention import parse_age
 from service.http.connection_settings import ConnectionSettings
 from service.http.tls_settings import TlsSettings
-from service.http.trusted_networks import trusted_networks
 from service.ingest.settings import IngestSettings
 from service.keys.settings import AccessSettings
 from service.limits import Limits
+from service.scopes.trusted_networks import trusted_networks
 from service.telemetry.settings import LogFormat, RecallSettings, TracingSettings
 from vreid.engines.names import ENGINES, PRECISIONS
 from vreid.errors import ConfigurationError

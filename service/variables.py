@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 
 from pydantic import BaseModel
@@ -38,5 +39,11 @@ def _values(model: BaseModel, prefix: str) -> Iterator[tuple[str, str, str]]:
         if isinstance(value, BaseModel):
             yield from _values(value, f"{prefix}{name.upper()}__")
         else:
-            shown = "" if value is None else str(value)
-            yield prefix + name.upper(), shown, field.description or ""
+            yield prefix + name.upper(), _shown(value), field.description or ""
+
+
+def _shown(value: object) -> str:
+    """As it has to be set: mappings in JSON."""
+    if value is None:
+        return ""
+    return json.dumps(value) if isinstance(value, dict) else str(value)

@@ -5,8 +5,8 @@ for a few hundred kilobytes, and no camera or camera program writes them:
 
     JPEG   thousands of scans, each of which goes over every pixel again; thousands of EXIF segments
     PNG    millions of empty chunks
-    TIFF   millions of strips or tiles; codecs of fax machines and the like, which report each bad
-           line to standard error
+    TIFF   millions of strips or tiles, or of entries in its directory; codecs of fax machines and
+           the like, which report each bad line to standard error
     BMP    run lengths, which Pillow decodes one by one in Python
 """
 

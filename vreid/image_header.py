@@ -7,11 +7,15 @@ judges a TIFF's tiles by a global limit of its own. For these two the header is 
 import struct
 from dataclasses import dataclass
 
-from vreid.errors import UndecodableImage
+from vreid.errors import UndecodableImage, UnsupportedImage
 
 _TIFF_NUMBERS = {3: "H", 4: "I", 16: "Q"}
 _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_TILE_WIDTH, _TIFF_TILE_HEIGHT = 256, 257, 322, 323
 _BIG_TIFF = 43
+
+MOST_TIFF_ENTRIES = 4096
+"""Entries of a TIFF's directory that are read. Cameras write some dozens; a BigTIFF may have as
+many as its file has room for."""
 
 
 def webp_sizes(data: bytes) -> list[tuple[int, int]]:
@@ -39,6 +43,7 @@ def tiff_sizes(data: bytes) -> list[tuple[int, int]]:
 
     Raises:
         UndecodableImage: the first directory is cut off or has no size.
+        UnsupportedImage: it has more than MOST_TIFF_ENTRIES.
     """
     tags = {entry.tag: entry.value for entry in tiff_entries(data) if entry.value is not None}
     try:
@@ -64,6 +69,7 @@ def tiff_entries(data: bytes) -> list[TiffEntry]:
 
     Raises:
         UndecodableImage: the directory is cut off.
+        UnsupportedImage: it has more than MOST_TIFF_ENTRIES.
     """
     try:
         return _first_directory(data)
@@ -90,6 +96,11 @@ def _first_directory(data: bytes) -> list[TiffEntry]:
         first, length, width = offset + 2, 12, "I"
     if first + entries * length > len(data):
         raise struct.error("the directory ends beyond the file")
+    if entries > MOST_TIFF_ENTRIES:
+        raise UnsupportedImage(
+            f"the TIFF image's directory has {entries} entries and {MOST_TIFF_ENTRIES} are read; "
+            "save it again without metadata"
+        )
     found = []
     for position in range(first, first + entries * length, length):
         tag, kind, count = struct.unpack_from(order + "HH" + width, data, position)

@@ -1,7 +1,7 @@
 """Collects everything that a machine without a network needs to run vreid, with checksums.
 
-Wheels of the pinned environment, the model bundle, the sample gallery, the guides, the files of
-deploy/, licences, and the container image where an archive of it is named.
+Wheels of the pinned environment, the model bundle, the sample gallery, the guides, the
+examples, the files of deploy/, licences, and the container image where an archive of it is named.
 
 usage: python -m deploy.airgap.collect FOLDER [--extras service,cpu,parquet] [--model DIR]
            [--image ARCHIVE]
@@ -100,10 +100,11 @@ def collect_wheels(folder: Path, extras: Sequence[str]) -> None:
 
 
 def collect_files(folder: Path, model: Path) -> None:
-    """Copy the model bundle, the sample gallery, guides, deployment files and the installer."""
+    """Copy model bundle, sample gallery, guides, examples, deployment files and installer."""
     shutil.copytree(model, folder / "model", ignore=_UNWANTED)
     shutil.copytree(DEMO / "samples", folder / "samples", ignore=_UNWANTED)
     shutil.copytree(REPOSITORY / "docs", folder / "docs", ignore=_PROGRAMS)
+    shutil.copytree(REPOSITORY / "examples", folder / "examples", ignore=_UNWANTED)
     for name in ("README.md", "CHANGELOG.md", "LICENSE"):
         shutil.copy2(REPOSITORY / name, folder / "docs" / name)
     for name in DEPLOYMENT:

@@ -9,9 +9,12 @@
     python3 install.py prune                       remove versions that are neither
     python3 install.py uninstall                   remove all of it but data, keys and settings
 
-Installing again, or after an interruption, does what is left to do. The gallery, the keys and
-/etc/vreid are never removed. Standard library only; a copy lies in each installed version.
+Installing again, or after an interruption, does what is left to do. Units that run are stopped
+while the version is switched. The units are this bundle's and written anew: what a site changes
+belongs into `systemctl edit vreid`. The gallery, the keys and /etc/vreid are never removed.
 """
+# One file of the standard library alone: whoever runs it as root can read all of it before, and the
+# copy in each installed version needs nothing beside it.
 
 from __future__ import annotations
 
@@ -25,13 +28,13 @@ import subprocess
 import sys
 import venv
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 MANIFEST = "MANIFEST.sha256"
 FACTS = "bundle.json"
-SHARED = ("deploy", "docs", "licences", "model", "samples")
+SHARED = ("deploy", "docs", "examples", "licences", "model", "samples")
 """Folders of the bundle that are copied beside the programs."""
 
 USER = "vreid"
@@ -277,19 +280,50 @@ def fill(bundle: Path, target: Path) -> None:
 def activate(places: Places, target: Path, units: bool = False) -> None:
     """Make a version the current one; units that are installed are those of the current version."""
     units_before = (places.units / UNIT).exists()
-    if places.current.is_symlink() and places.current.resolve() != target.resolve():
-        _link(places.previous, places.current.resolve())
-    _link(places.current, target)
-    if units:
-        make_user_and_settings(places, target)
-    if units or units_before:
-        write_units(places, target)
-        _systemctl(places, "daemon-reload")
-        _systemctl(places, "try-restart", UNIT)
+    with stopped(places):
+        if places.current.is_symlink() and places.current.resolve() != target.resolve():
+            _link(places.previous, places.current.resolve())
+        _link(places.current, target)
+        if units:
+            make_user_and_settings(places, target)
+        if units or units_before:
+            write_units(places, target)
+            _systemctl(places, "daemon-reload")
     print(f"{places.current} is {target.name}")
     if units and not units_before:
         print(f"start it: systemctl enable --now {UNIT} vreid-backup.timer")
         print(f"settings: {places.settings}")
+
+
+@contextmanager
+def stopped(places: Places) -> Iterator[None]:
+    """Stop the units that run until the block ends, however it ends.
+
+    Two versions must not have one gallery open, and a program must not lose its files while it
+    runs. What a timer starts ends by itself.
+    """
+    running = [
+        name
+        for name in own_units(places)
+        if name.endswith(".service")
+        and not (places.units / name).with_suffix(".timer").exists()
+        and _is_running(places, name)
+    ]
+    if running:
+        print(f"stops {' and '.join(running)}", flush=True)
+        _systemctl(places, "stop", *running)
+    try:
+        yield
+    finally:
+        if running:
+            _systemctl(places, "start", *running)
+            print(f"started {' and '.join(running)}")
+
+
+def own_units(places: Places) -> list[str]:
+    """Return the names of the units on this machine that installed versions have brought."""
+    brought = places.versions.glob("*/share/deploy/systemd/*")
+    return sorted({path.name for path in brought if (places.units / path.name).is_file()})
 
 
 def make_user_and_settings(places: Places, target: Path) -> None:
@@ -314,7 +348,9 @@ def write_units(places: Places, target: Path) -> None:
     """Write the version's units with the programs of the prefix and the model of the bundle."""
     places.units.mkdir(parents=True, exist_ok=True)
     for unit in sorted((target / "share" / "deploy" / "systemd").iterdir()):
-        text = unit.read_text().replace("/opt/vreid/bin/", f"{places.current}/bin/")
+        text = unit.read_text()
+        for folder in ("bin", "share"):
+            text = text.replace(f"/opt/vreid/{folder}/", f"{places.current}/{folder}/")
         model = f"Environment=VREID_BUNDLE={places.current}/share/model VREID_GALLERY="
         text = text.replace("Environment=VREID_GALLERY=", model)
         _write(places.units / unit.name, text)
@@ -352,7 +388,7 @@ def prune(places: Places) -> None:
 
 def uninstall(places: Places) -> None:
     """Stop the units and remove the programs; data, keys, settings and the user stay."""
-    units = [path.name for path in places.units.glob("vreid*") if path.is_file()]
+    units = own_units(places)
     if units:
         _systemctl(places, "disable", "--now", *units)
         for name in units:
@@ -384,8 +420,21 @@ def _run(command: list[str]) -> None:
 
 def _systemctl(places: Places, *arguments: str) -> None:
     """Tell systemd, where it runs this machine."""
-    if places.root == Path("/") and Path("/run/systemd/system").is_dir():
+    if _has_systemd(places):
         _run(["systemctl", *arguments])
+
+
+def _is_running(places: Places, unit: str) -> bool:
+    if not _has_systemd(places):
+        return False
+    asked = subprocess.run(
+        ["systemctl", "is-active", unit], capture_output=True, text=True, check=False
+    )
+    return asked.stdout.strip() in ("active", "activating", "reloading")
+
+
+def _has_systemd(places: Places) -> bool:
+    return (places.root / "run" / "systemd" / "system").is_dir()
 
 
 def _link(link: Path, target: Path) -> None:

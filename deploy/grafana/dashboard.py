@@ -14,6 +14,7 @@ FILE = Path(__file__).with_name("vreid.json")
 
 _COLUMNS = 3
 _WIDTH, _HEIGHT = 24 // _COLUMNS, 8
+_ALERTS_HEIGHT = 6
 _SOURCE = {"type": "prometheus", "uid": "${source}"}
 _CHOSEN = 'job="vreid", instance=~"$instance"'
 
@@ -41,6 +42,17 @@ def _quantile(quantile: float, metric: str, by: str, more: str = "") -> str:
 
 
 PANELS = (
+    Panel(
+        "Alerts over time",
+        "1 while it is pending or fires; docs/runbooks.md says what to do",
+        "short",
+        (
+            (
+                'max by (alertname, alertstate, instance) (ALERTS{alertname=~"Vreid.*"})',
+                "{{alertname}} {{instance}}: {{alertstate}}",
+            ),
+        ),
+    ),
     Panel(
         "Requests",
         "Answered requests by route",
@@ -210,19 +222,46 @@ def dashboard() -> dict[str, Any]:
                 },
             ]
         },
-        "panels": [_drawn(number, panel) for number, panel in enumerate(PANELS)],
+        "panels": [_alerts(), *(_drawn(number, panel) for number, panel in enumerate(PANELS))],
+    }
+
+
+def _alerts() -> dict[str, Any]:
+    """Return the list of what is wrong now, across the top."""
+    return {
+        "id": len(PANELS) + 1,
+        "type": "alertlist",
+        "title": "Alerts",
+        "description": "What fires or is about to; docs/runbooks.md says what to do",
+        "gridPos": {"x": 0, "y": 0, "w": 24, "h": _ALERTS_HEIGHT},
+        "options": {
+            "alertName": "Vreid",
+            "dashboardAlerts": False,
+            "groupMode": "default",
+            "maxItems": 20,
+            "sortOrder": 3,
+            "stateFilter": {
+                "firing": True,
+                "pending": True,
+                "error": True,
+                "noData": False,
+                "normal": False,
+            },
+            "viewMode": "list",
+        },
     }
 
 
 def _drawn(number: int, panel: Panel) -> dict[str, Any]:
     row, column = divmod(number, _COLUMNS)
+    x, y = column * _WIDTH, _ALERTS_HEIGHT + row * _HEIGHT
     return {
         "id": number + 1,
         "type": "timeseries",
         "title": panel.title,
         "description": panel.description,
         "datasource": _SOURCE,
-        "gridPos": {"x": column * _WIDTH, "y": row * _HEIGHT, "w": _WIDTH, "h": _HEIGHT},
+        "gridPos": {"x": x, "y": y, "w": _WIDTH, "h": _HEIGHT},
         "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0}, "overrides": []},
         "targets": [
             {"refId": chr(ord("A") + place), "expr": query, "legendFormat": legend}

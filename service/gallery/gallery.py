@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import UnknownRecord
+from service.errors import GalleryClosed, UnknownRecord
 from service.gallery.files.loading import load
 from service.gallery.files.mending import Mending
 from service.gallery.files.segment_files import SegmentFolder
@@ -32,11 +32,11 @@ from service.gallery.query import (
     unknown_cursor,
 )
 from service.gallery.record import Labels, NewRecord, Record
-from service.gallery.repeating import RepeatingThread
 from service.gallery.results import GalleryInfo, Match, Page
 from service.gallery.store.generations import gallery_of
 from service.gallery.store.matching import delete_matches, stored_matches
 from service.gallery.store.store import GalleryStore, Selection
+from service.threads.repeating_thread import RepeatingThread
 from vreid.bundle import Bundle
 from vreid.modality import Modality
 from vreid.policy import Policy, resolve_policy
@@ -272,9 +272,10 @@ class Gallery:
         self._threads.append(
             RepeatingThread(
                 "gallery-follower",
-                interval,
                 self._follow,
+                interval,
                 "Changes of the gallery cannot be followed",
+                ends_with=GalleryClosed,
             )
         )
 
@@ -283,9 +284,10 @@ class Gallery:
         self._threads.append(
             RepeatingThread(
                 "gallery-sealer",
-                interval,
                 self._index.step,
+                interval,
                 "Records stay in memory instead of the index's files",
+                ends_with=GalleryClosed,
             )
         )
 
@@ -301,9 +303,10 @@ class Gallery:
         self._threads.append(
             RepeatingThread(
                 "gallery-verifier",
-                interval,
                 verify,
+                interval,
                 "The features in the index's files cannot be verified",
+                ends_with=GalleryClosed,
             )
         )
 

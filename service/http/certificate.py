@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,14 +14,28 @@ from service.http.tls_settings import TlsSettings
 from service.threads.repeating_thread import RepeatingThread
 from vreid.errors import ConfigurationError
 
+_Version = tuple[tuple[int, int, int] | None, ...]
+
 LOOK_INTERVAL = 5.0
 """Seconds between looks at the files."""
 
 _SOON = timedelta(days=14)
+_REMINDER = timedelta(days=1)
+_NO_PEM = frozenset(["PEM_LIB", "NO_START_LINE", "BAD_END_LINE", "BAD_BASE64_DECODE", "ASN1_LIB"])
+"""What OpenSSL calls files of another form."""
+
 _NOT_YET_VALID, _EXPIRED = 9, 10
 """OpenSSL's numbers of these faults."""
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LoadedCertificate:
+    """A context that answers with a certificate, and the moment at which that ends."""
+
+    context: ssl.SSLContext
+    until: datetime
 
 
 class Certificate:
@@ -30,7 +46,14 @@ class Certificate:
             stays in force, and the log says so.
     """
 
-    def __init__(self, certificate: Path, key: Path) -> None:
+    def __init__(
+        self,
+        certificate: Path,
+        key: Path,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._clock = clock
+        self._reminded: datetime | None = None
         self._certificate = certificate
         self._key = key
         self._version = self._version_now()
@@ -40,6 +63,7 @@ class Certificate:
         self.context.load_cert_chain(certificate, key)
         # Replacing certificate and key of a context in use would show the one without the other.
         self.context.sni_callback = self._choose
+        self._remind()
 
     def follow(self, interval: float = LOOK_INTERVAL) -> None:
         """Look at the files every so many seconds until `close`."""
@@ -51,22 +75,36 @@ class Certificate:
             self._following.close()
 
     def look(self) -> None:
-        """Read the files again if they have changed; may block."""
+        """Read the files again if they have changed, and say when they end soon; may block."""
         version = self._version_now()
-        if version == self._version:
-            return
+        if version != self._version:
+            self._read(version)
+        self._remind()
+
+    def _read(self, version: _Version) -> None:
         self._version = version
         try:
             self._in_force = load_certificate(self._certificate, self._key)
         except ConfigurationError as error:
             logger.error("the certificate read last stays in force: %s", error)
         else:
+            self._reminded = None
             logger.info("the new certificate %s is in force", self._certificate)
 
-    def _choose(self, connection: ssl.SSLObject, _: str, __: ssl.SSLContext) -> None:
-        connection.context = self._in_force
+    def _remind(self) -> None:
+        now, until = self._clock(), self._in_force.until
+        if until - now >= _SOON or (self._reminded and now - self._reminded < _REMINDER):
+            return
+        self._reminded = now
+        logger.warning(
+            "the TLS certificate %s %s %s; put a new one in its place, which needs no new start",
+            *(self._certificate, "has ended" if until <= now else "ends", _moment(until)),
+        )
 
-    def _version_now(self) -> tuple[tuple[int, int, int] | None, ...]:
+    def _choose(self, connection: ssl.SSLObject, _: str, __: ssl.SSLContext) -> None:
+        connection.context = self._in_force.context
+
+    def _version_now(self) -> _Version:
         return tuple(_version_of(path) for path in (self._certificate, self._key))
 
 
@@ -77,8 +115,8 @@ def open_certificate(settings: TlsSettings) -> Certificate | None:
     return Certificate(settings.certificate, settings.key)
 
 
-def load_certificate(certificate: Path, key: Path) -> ssl.SSLContext:
-    """Return a context that answers with a certificate, and log when it ends soon.
+def load_certificate(certificate: Path, key: Path) -> LoadedCertificate:
+    """Read a certificate and its key.
 
     Raises:
         ConfigurationError: a file cannot be read or is none, they do not belong together, or the
@@ -99,12 +137,33 @@ def load_certificate(certificate: Path, key: Path) -> ssl.SSLContext:
                 f"the TLS key {key} is not that of the certificate {certificate}; the certificate "
                 "comes first in its file, before those of its authorities"
             ) from error
+        raise _unusable(certificate, key, error) from error
+    try:
+        until = _end_of_valid(context, certificate)
+    except ssl.SSLCertVerificationError as error:
+        fault = {_EXPIRED: "has expired", _NOT_YET_VALID: "is not valid yet"}.get(
+            error.verify_code, f"cannot be used by a server ({error.verify_message})"
+        )
         raise ConfigurationError(
+            f"the TLS certificate {certificate} {fault}; check this machine's clock, or have a new "
+            "certificate made"
+        ) from error
+    except ssl.SSLError as error:
+        raise _unusable(certificate, key, error) from error
+    return LoadedCertificate(context, until)
+
+
+def _unusable(certificate: Path, key: Path, error: ssl.SSLError) -> ConfigurationError:
+    if not error.reason or error.reason in _NO_PEM:
+        return ConfigurationError(
             f"the TLS certificate {certificate} or its key {key} is not in PEM form; they begin "
             "with -----BEGIN CERTIFICATE----- and -----BEGIN PRIVATE KEY-----"
-        ) from error
-    _check_valid(context, certificate)
-    return context
+        )
+    return ConfigurationError(
+        f"the TLS certificate {certificate} or its key {key} cannot be used: OpenSSL says "
+        f"{error.reason.replace('_', ' ').lower()}; have a new certificate made, with a key of "
+        "RSA 2048 or EC P-256 and signed with SHA-256"
+    )
 
 
 def _server_context() -> ssl.SSLContext:
@@ -129,8 +188,15 @@ def _check_readable(path: Path, what: str) -> bytes:
     return content
 
 
-def _check_valid(context: ssl.SSLContext, certificate: Path) -> None:
-    """Shake hands with a client in this process that trusts the certificate itself."""
+def _end_of_valid(context: ssl.SSLContext, certificate: Path) -> datetime:
+    """Shake hands with a client in this process that trusts the certificate itself.
+
+    Returns:
+        When the certificate ends.
+
+    Raises:
+        ssl.SSLError: a client would not take it.
+    """
     client_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client_context.check_hostname = False
     client_context.load_verify_locations(certificate)
@@ -138,20 +204,9 @@ def _check_valid(context: ssl.SSLContext, certificate: Path) -> None:
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     server = context.wrap_bio(to_server, to_client, server_side=True)
     client = client_context.wrap_bio(to_client, to_server)
-    try:
-        _shake_hands(client, server)
-    except ssl.SSLCertVerificationError as error:
-        fault = {_EXPIRED: "has expired", _NOT_YET_VALID: "is not valid yet"}.get(
-            error.verify_code, f"cannot be used by a server ({error.verify_message})"
-        )
-        raise ConfigurationError(
-            f"the TLS certificate {certificate} {fault}; check this machine's clock, or have a new "
-            "certificate made"
-        ) from error
+    _shake_hands(client, server)
     found = client.getpeercert() or {}
-    until = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(found["notAfter"])), UTC)
-    if until - datetime.now(UTC) < _SOON:
-        logger.warning("the TLS certificate %s ends %s", certificate, f"{until:%Y-%m-%d %H:%M}Z")
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(found["notAfter"])), UTC)
 
 
 def _shake_hands(client: ssl.SSLObject, server: ssl.SSLObject) -> None:
@@ -161,6 +216,10 @@ def _shake_hands(client: ssl.SSLObject, server: ssl.SSLObject) -> None:
                 side.do_handshake()
             except ssl.SSLWantReadError:
                 continue
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}Z"
 
 
 def _version_of(path: Path) -> tuple[int, int, int] | None:

@@ -23,25 +23,25 @@ _LEAST_TAKEN = 4096
 _LONGEST_GAP = 1.5
 """Seconds between two sweeps of a service that is not held up."""
 
+_GOODBYE_SECONDS = 1.0
+"""For which the end of TLS waits for the client's: one that is silent must not hold up a stop."""
+
 logger = logging.getLogger(__name__)
-
-
-class Outgoing(Protocol):
-    """What a connection's answers go to."""
-
-    def get_write_buffer_size(self) -> int:
-        """Return the bytes that the client has not taken yet."""
-
-    def abort(self) -> None:
-        """Drop the connection."""
 
 
 class Connection(Protocol):
     """What is known of a connection; told apart by identity."""
 
     @property
-    def transport(self) -> Outgoing:
-        """What its answers go to."""
+    def unsent(self) -> int:
+        """Bytes of answers that the client has not taken yet."""
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it ends once these are sent."""
+
+    def abort(self) -> None:
+        """Drop it with what is left to send."""
 
 
 class Connections:
@@ -58,6 +58,7 @@ class Connections:
         self._waiting: dict[Connection, float] = {}
         self._asking: set[Connection] = set()
         self._untaken: dict[Connection, tuple[int, float]] = {}
+        self._leaving: dict[Connection, float] = {}
 
     def __len__(self) -> int:
         """Number of open connections."""
@@ -71,12 +72,12 @@ class Connections:
     def opened(self, connection: Connection) -> bool:
         """Count a new connection; returns whether there is room for it.
 
-        Where there are too many, the one goes that has asked for nothing the longest.
+        Where there are too many, the one goes that has asked for nothing the longest. One that is
+        counted already, as after the handshake of TLS, waits anew.
         """
-        if len(self) >= self._settings.most:
-            if not self._waiting:
-                return False
-            self._end(next(iter(self._waiting)))
+        known = self._waiting.pop(connection, None) is not None
+        if not known and len(self) >= self._settings.most and not self._make_room():
+            return False
         self._waiting[connection] = self._now()
         return True
 
@@ -96,6 +97,7 @@ class Connections:
         self._waiting.pop(connection, None)
         self._asking.discard(connection)
         self._untaken.pop(connection, None)
+        self._leaving.pop(connection, None)
 
     def sweep(self) -> None:
         """End the connections that took too long; to be called about once a second.
@@ -109,19 +111,40 @@ class Connections:
         for connection, since in list(self._waiting.items()):
             if since + self._settings.head_timeout > now:
                 break
-            self._end(connection)
+            if not self._takes_an_answer(connection):
+                self._end(connection)
         for connection in (*self._asking, *self._waiting):
             self._look_at_answer(connection, now)
+
+    def _make_room(self) -> bool:
+        for connection in list(self._waiting):
+            if not self._takes_an_answer(connection):
+                self._end(connection)
+                return True
+        return False
+
+    def _takes_an_answer(self, connection: Connection) -> bool:
+        """Tell whether a client that waits has an answer to take first, and begins to wait then.
+
+        An answer is handed over whole, long before a slow client has it.
+        """
+        if not connection.unsent:
+            return False
+        del self._waiting[connection]
+        self._waiting[connection] = self._now()
+        return True
 
     def _now(self) -> float:
         """Return the seconds in which the service has listened."""
         return self._clock() - self._stood_still
 
     def _look_at_answer(self, connection: Connection, now: float) -> None:
-        """End a connection whose client takes nothing of its answer any more."""
-        left = connection.transport.get_write_buffer_size()
+        """End a connection whose client takes nothing of its answer any more, or has it all."""
+        left = connection.unsent
         if not left:
             self._untaken.pop(connection, None)
+            if connection.is_closing and self._leaves_for_too_long(connection, now):
+                self._end(connection)
             return
         before, since = self._untaken.get(connection, (left, now))
         if left > before or before - left >= _LEAST_TAKEN:
@@ -130,10 +153,13 @@ class Connections:
         if since + self._settings.write_timeout <= now:
             self._end(connection)
 
+    def _leaves_for_too_long(self, connection: Connection, now: float) -> bool:
+        return self._leaving.setdefault(connection, now) + _GOODBYE_SECONDS <= now
+
     def _end(self, connection: Connection) -> None:
         """Drop a connection and what is left to send; a client that is slow waits for nothing."""
         self.closed(connection)
-        connection.transport.abort()
+        connection.abort()
 
 
 def allow_files(connections: int) -> None:

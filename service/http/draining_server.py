@@ -18,11 +18,9 @@ from service.http.connection_settings import ConnectionSettings
 from service.http.connections import Connections
 from service.http.draining import Draining
 from service.http.protocols import BoundedProtocol
+from service.http.tls_protocol import TlsProtocol
 
-_TICKS_A_SECOND = 10
-
-_GOODBYE_SECONDS = 1.0
-"""For which the end of TLS waits for the client's: one that is silent must not hold up a stop."""
+_SWEEP_SECONDS = 1.0
 
 
 class DrainingServer(uvicorn.Server):
@@ -48,6 +46,7 @@ class DrainingServer(uvicorn.Server):
         self._bounds = bounds
         self._connections = Connections(bounds)
         self._certificate = certificate
+        self._sweeping: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application and listen."""
@@ -55,25 +54,16 @@ class DrainingServer(uvicorn.Server):
         if self.lifespan.should_exit:
             sys.exit(STARTUP_FAILURE)
         loop = asyncio.get_running_loop()
-        tls = self._certificate
+        self._sweeping = loop.create_task(self._sweep())
         self.servers = [
             await loop.create_server(
-                self._protocol,
+                self._protocol if self._certificate is None else self._protocol_beneath,
                 sock=each,
-                ssl=None if tls is None else tls.context,
-                ssl_handshake_timeout=None if tls is None else self._bounds.head_timeout,
-                ssl_shutdown_timeout=None if tls is None else _GOODBYE_SECONDS,
                 backlog=self.config.backlog,
             )
             for each in sockets or ()
         ]
         self.started = True
-
-    async def on_tick(self, counter: int) -> bool:
-        """Look after the connections once a second."""
-        if counter % _TICKS_A_SECOND == 0:
-            self._connections.sweep()
-        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Obey a signal; a second SIGINT ends at once what still runs."""
@@ -88,8 +78,20 @@ class DrainingServer(uvicorn.Server):
         left = max(1, math.ceil(deadline - time.monotonic()))
         self.config.timeout_graceful_shutdown = left
         await super().shutdown(sockets)
+        if self._sweeping is not None:
+            self._sweeping.cancel()
 
-    def _protocol(self) -> asyncio.Protocol:
+    async def _sweep(self) -> None:
+        """Look after the connections once a second, also while those inside are answered."""
+        while True:
+            self._connections.sweep()
+            await asyncio.sleep(_SWEEP_SECONDS)
+
+    def _protocol_beneath(self) -> TlsProtocol:
+        assert self._certificate is not None
+        return TlsProtocol(self._protocol(), self._certificate.context, self._bounds.head_timeout)
+
+    def _protocol(self) -> BoundedProtocol:
         protocol = cast(type, self.config.http_protocol_class)(
             config=self.config,
             server_state=self.server_state,

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _LINE = len(": \r\n")
 
+_MOST_AHEAD = 320
+"""Requests that a client may send ahead of their answers; each takes 2 kB, before any key."""
+
 
 class HttptoolsProtocol(BoundedProtocol, HttpToolsProtocol):
     """Counts the bytes of heads and drops trailers.
@@ -49,12 +52,16 @@ class HttptoolsProtocol(BoundedProtocol, HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Let the request be answered."""
+        """Let the request be answered, unless one before it was refused."""
+        if self._is_refused:
+            return
         self._is_in_head = False
         self._ends += 1
         size = len(self.url) + sum(len(name) + len(value) + _LINE for name, value in self.headers)
         if size > self.open_connections.head_bytes:
             self._refuse_head()
+        elif len(self.pipeline) >= _MOST_AHEAD:
+            self._end_after_those_ahead()
         else:
             super().on_headers_complete()
 
@@ -79,6 +86,12 @@ class HttptoolsProtocol(BoundedProtocol, HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answered = cycle
         super()._start_asgi_task(cycle, app)
+
+    def _end_after_those_ahead(self) -> None:
+        """Answer what came before and close, which tells the client to send the rest again."""
+        self._is_refused = True
+        last, _ = self.pipeline[0]
+        last.keep_alive = False
 
     def _refuse_head(self) -> None:
         self.refuse(HEAD_TOO_LARGE, too_large(self.open_connections))

@@ -10,13 +10,33 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from service.http.openapi_operations import operations_of
 from service.http.problem_examples import DETAILS, example_of
-from service.messages.problems import KINDS, MEDIA_TYPE, UNEXPECTED, Kind, ProblemBody
+from service.messages.problems import (
+    HEAD_TOO_LARGE,
+    KINDS,
+    MEDIA_TYPE,
+    SHUTTING_DOWN,
+    TOO_MANY_CONNECTIONS,
+    UNEXPECTED,
+    UNREADABLE_REQUEST,
+    Kind,
+    ProblemBody,
+)
+from service.requests.parsing import FORM
 
 _SCHEMA = {"$ref": f"#/components/schemas/{ProblemBody.__name__}"}
-_FORM = "multipart/form-data"
-_METHODS = ("get", "post", "patch", "put", "delete")
-_GENERAL = ("misdirected-request", "unexpected")
+_OF_NO_ERROR = (
+    UNEXPECTED,
+    SHUTTING_DOWN,
+    UNREADABLE_REQUEST,
+    HEAD_TOO_LARGE,
+    TOO_MANY_CONNECTIONS,
+)
+"""Kinds that the service answers without an error that was raised."""
+
+_GENERAL = ("misdirected-request", "unexpected", "unreadable-request", "head-too-large",
+            "too-many-connections")  # fmt: skip
 
 _BY_TRAIT: Mapping[str, tuple[str, ...]] = {
     "unsafe": ("cross-site-request",),
@@ -29,8 +49,8 @@ _BY_TRAIT: Mapping[str, tuple[str, ...]] = {
     "takes parameters": ("invalid-request",),
     "takes a filter": ("invalid-filter",),
     "takes a cursor": ("invalid-search",),
-    "guarded": ("unauthenticated", "forbidden", "too-many-requests", "keys-unreadable",
-                "audit-unwritable"),
+    "guarded": ("unauthenticated", "forbidden", "too-many-requests", "too-many-failures",
+                "keys-unreadable", "audit-unwritable"),
     "gallery": ("gallery-unavailable", "gallery-damaged"),
     "changes the gallery": ("gallery-locked", "gallery-retired", "gallery-unwritable",
                             "overloaded"),
@@ -68,10 +88,8 @@ def describe_answers(document: dict[str, Any]) -> None:
     components = document.setdefault("components", {})
     kinds = _kinds()
     used: set[str] = set()
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            if method in _METHODS:
-                used |= _describe(method, path, operation, kinds)
+    for method, path, operation in operations_of(document):
+        used |= _describe(method, path, operation, kinds)
     components["headers"] = _HEADERS
     components["examples"] = {
         slug: {"summary": kinds[slug].title, "value": example_of(kinds[slug])}
@@ -80,10 +98,9 @@ def describe_answers(document: dict[str, Any]) -> None:
 
 
 def _kinds() -> dict[str, Kind]:
-    kinds = {UNEXPECTED.slug: UNEXPECTED}
-    for kind in KINDS.values():
+    kinds: dict[str, Kind] = {}
+    for kind in (*_OF_NO_ERROR, *KINDS.values()):
         kinds.setdefault(kind.slug, kind)
-    kinds.setdefault("shutting-down", Kind(503, "shutting-down", "The service is shutting down"))
     return kinds
 
 
@@ -123,8 +140,8 @@ def traits_of(method: str, path: str, operation: Mapping[str, Any]) -> list[str]
         "unsafe": method != "get",
         "not a probe": not is_probe,
         "body": bool(content),
-        "pictures": _FORM in content,
-        "computes": _FORM in content and path != "/ingest",
+        "pictures": FORM in content,
+        "computes": FORM in content and path != "/ingest",
         "takes parameters": any(each["in"] == "query" for each in operation.get("parameters", ())),
         "takes a filter": "filter" in parameters or path == "/search",
         "takes a cursor": "cursor" in parameters,

@@ -15,9 +15,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from service.requests.parsing import DOCUMENT, FORM
+
 _FOLDER = Path(__file__).parent / "examples"
-_FORM = "multipart/form-data"
-_DOCUMENT = "application/json"
 
 
 def examples_of(operation_id: str) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def _add(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     requests: dict[str, Any] = examples["requests"]
     content = operation.get("requestBody", {}).get("content", {})
     for media_type, described in content.items():
-        kind = "form" if media_type == _FORM else "body"
+        kind = "form" if media_type == FORM else "body"
         shown = {title: each[kind] for title, each in requests.items() if kind in each}
         if shown:
             described.pop("example", None)
@@ -59,7 +59,7 @@ def _add(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
 
 def _add_answers(answer: dict[str, Any], answers: dict[str, Any], schemas: dict[str, Any]) -> None:
     for media_type, described in answer.get("content", {}).items():
-        if media_type == _DOCUMENT:
+        if media_type == DOCUMENT:
             shown = answers or _of_model(described.get("schema", {}), schemas)
             described["examples"] = _titled(shown)
         elif answers:

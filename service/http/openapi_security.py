@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from service.http.openapi_operations import operations_of
 from service.keys.access import TELLS_MORE_WITH_KEY, is_public, needed_role
 
 SCHEME = "apiKey"
@@ -16,7 +17,6 @@ _SCHEME = {
         "keys; without one it answers on its own machine only, and to everybody there."
     ),
 }
-_METHODS = ("get", "post", "patch", "put", "delete")
 _TITLES = {
     401: "There is no valid API key",
     403: "The key's role may not make this call",
@@ -35,10 +35,8 @@ def describe_security(document: dict[str, Any], problem_content: dict[str, Any])
         problem_content: what an answer that is a problem contains.
     """
     document.setdefault("components", {})["securitySchemes"] = {SCHEME: _SCHEME}
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            if method in _METHODS:
-                _describe(operation, method.upper(), path, problem_content)
+    for method, path, operation in operations_of(document):
+        _describe(operation, method.upper(), path, problem_content)
 
 
 def _describe(

@@ -32,6 +32,8 @@ DETAILS: Mapping[str, str] = {
     "gallery-retired": "the gallery has been embedded with another bundle; restart the service",
     "gallery-unavailable": "the Milvus server does not answer; try again in a few seconds",
     "gallery-unwritable": "the gallery cannot be written (No space left on device); make room",
+    "head-too-large": "the request's line and headers have more than 65536 bytes; send what is "
+    "long in the body",
     "idempotency-key-reused": "the Idempotency-Key belongs to another request; choose another",
     "image-too-large": "rgb: the image declares 60000 x 60000 pixels and 50 million are allowed; "
     "send a crop of the vehicle",
@@ -53,6 +55,10 @@ DETAILS: Mapping[str, str] = {
     "overloaded": "the request would wait 3.1 s and 2 s are allowed; try again later",
     "shutting-down": "the service finishes what it has and takes nothing new; send the request to "
     "another",
+    "too-many-connections": "every connection that the service holds is being answered; try again "
+    "in a second",
+    "too-many-failures": "too many calls without a valid API key came from here; send the header "
+    "'Authorization: Bearer KEY' with a valid key, which is answered at any time",
     "too-many-pixels": "the images declare 240 million pixels together and 200 million are decoded "
     "for one request; send fewer or smaller ones",
     "too-many-requests": "the key may make 5 requests a second; try again in a second",
@@ -65,6 +71,8 @@ DETAILS: Mapping[str, str] = {
     "exist.",
     "unknown-thumbnail": "the record 'north-000017' has no nir picture; its mask and thumbnails "
     "say which it has",
+    "unreadable-request": "this is no HTTP/1.1 request that can be read; check the line, headers "
+    "and lengths",
     "unsupported-body": "this call reads multipart/form-data and application/json, not text/plain",
     "unsupported-image": "rgb: GIF is not read; send JPEG, PNG, WebP, BMP or TIFF",
     "unusable-query": "policy concat compares complete samples only; use policy shared",

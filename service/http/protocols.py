@@ -37,7 +37,32 @@ class BoundedProtocol(_Reader):
     open_connections: Connections
     transport: asyncio.Transport
     cycle: Any
+    _beneath: asyncio.Transport | None = None
     _is_refused = False
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of answers that the client has not taken yet."""
+        left = self.transport.get_write_buffer_size()
+        return left if self._beneath is None else left + self._beneath.get_write_buffer_size()
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the connection ends once these are sent."""
+        return self.transport.is_closing()
+
+    def abort(self) -> None:
+        """Drop the connection."""
+        self.transport.abort()
+
+    def accepted(self, beneath: asyncio.Transport) -> bool:
+        """Count a connection that is to speak TLS; returns whether there is room for it.
+
+        Args:
+            beneath: what TLS writes to; the transport of `connection_made` shows nothing of it.
+        """
+        self.transport = self._beneath = beneath
+        return self.open_connections.opened(self)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Serve a connection, or say that there are too many."""
@@ -71,7 +96,9 @@ class BoundedProtocol(_Reader):
         self.refuse(UNREADABLE_REQUEST, _UNREADABLE)
 
     def refuse(self, kind: Kind, detail: str) -> None:
-        """Answer without asking the application, and read no more."""
+        """Answer once without asking the application, and read no more."""
+        if self._is_refused:
+            return
         self._is_refused = True
         if self.cycle is not None and not self.cycle.response_complete:
             # These bytes would stand in the middle of another answer.

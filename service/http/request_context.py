@@ -14,10 +14,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.http.draining import Draining
-from service.http.route_patterns import RoutePatterns
 from service.http.security_headers import with_security
 from service.keys.caller import caller_of
 from service.messages.problems import SHUTTING_DOWN, problem, unexpected_problem
+from service.scopes.route_patterns import RoutePatterns
 from service.telemetry.json_lines import members
 from service.telemetry.metrics import Metrics
 from service.telemetry.request_trace import TRACE, RequestTrace
@@ -29,7 +29,7 @@ _ANSWERED_TO_THE_END = ("/health/", "/metrics")
 
 _REQUEST_ID = REQUEST_ID.lower().encode()
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_METHODS = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+_TRACED_METHODS = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 """Those that traces name; a client may send any word as one."""
 
 _TRACE_CONTEXT = ("traceparent", "tracestate")
@@ -37,7 +37,7 @@ _access = logging.getLogger("vreid.access")
 _errors = logging.getLogger("vreid.service")
 
 
-def request_id_of(headers: Headers) -> str:
+def chosen_request_id(headers: Headers) -> str:
     """Return the caller's request id when it is short and plain, else a new one."""
     given = headers.get(REQUEST_ID, "")
     return given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
@@ -76,7 +76,7 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = request_id_of(Headers(scope=scope))
+        request_id = chosen_request_id(Headers(scope=scope))
         scope.setdefault("state", {})["request_id"] = request_id
         trace = None
         if self._tracing is not None:
@@ -117,7 +117,9 @@ class RequestContext:
         """Return the id of the trace, None where this request is not traced."""
         assert self._tracing is not None
         facts: dict[str, str | int] = {
-            "http.request.method": scope["method"] if scope["method"] in _METHODS else "_OTHER",
+            "http.request.method": scope["method"]
+            if scope["method"] in _TRACED_METHODS
+            else "_OTHER",
             "http.route": route,
             "url.scheme": scope["scheme"],
             "vreid.request_id": scope["state"]["request_id"],

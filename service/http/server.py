@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import socket
 import sys
@@ -110,6 +111,7 @@ def server_config(running: Running) -> uvicorn.Config:
         proxy_headers=False,
         access_log=False,
         log_config=None,
+        timeout_keep_alive=math.ceil(running.settings.connections.head_timeout),
         timeout_graceful_shutdown=running.settings.drain_timeout,
         server_header=False,
         date_header=True,

@@ -121,13 +121,19 @@ class AuditLog:
                 self._append(b"".join(line for line, _ in waiting))
             except OSError as error:
                 logger.error("%s", self._unwritable(error))
-                for _, written in waiting:
-                    if written.set_running_or_notify_cancel():
-                        written.set_exception(self._unwritable(error))
+                self._refuse(waiting, error)
+            except Exception as error:  # Whatever it is: nobody may wait for this thread in vain.
+                logger.exception("%s", self._unwritable(error))
+                self._refuse(waiting, error)
             else:
                 for _, written in waiting:
                     if written.set_running_or_notify_cancel():
                         written.set_result(None)
+
+    def _refuse(self, waiting: list[_Waiting], error: Exception) -> None:
+        for _, written in waiting:
+            if written.set_running_or_notify_cancel():
+                written.set_exception(self._unwritable(error))
 
     def _take(self) -> tuple[list[_Waiting], bool]:
         """Wait for a line and return it with all that came since, and whether it is the end."""
@@ -191,9 +197,10 @@ class AuditLog:
         for old in older[: -self._files or None]:
             old.unlink(missing_ok=True)
 
-    def _unwritable(self, error: OSError) -> AuditUnwritable:
+    def _unwritable(self, error: Exception) -> AuditUnwritable:
+        reason = error.strerror if isinstance(error, OSError) else type(error).__name__
         return AuditUnwritable(
-            f"the audit log {self._path} cannot be written ({error.strerror}); check the disk's "
+            f"the audit log {self._path} cannot be written ({reason}); check the disk's "
             "space and the directory's rights: nothing is answered without its line"
         )
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from starlette.types import Scope
 
-from service.http.client_address import client_address
-from service.http.route_patterns import OTHER
 from service.keys.details import bounded, bounded_details, details_of
 from service.keys.key import Key
+from service.scopes.client_address import client_address
+from service.scopes.route_patterns import OTHER
 
 
 def audit_entry(

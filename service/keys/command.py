@@ -53,8 +53,17 @@ def create(
     if rate is not None and not math.isfinite(rate):
         raise ConfigurationError("--rate: give a number of requests a second, such as 5")
     expires_at = None if expires_in is None else datetime.now(UTC) + _validity(expires_in)
+    file = _file(path)
+    same = [each.id for each in read_keys(file).values() if each.name == name]
     key, token = make_key(name, role, rate, expires_at)
-    add_key(_file(path), key)
+    add_key(file, key)
+    if same:
+        click.echo(
+            f"warning: {', '.join(same)} has this name too. Keys of one name count as one holder, "
+            "whose Idempotency-Keys they share: right for a key that takes the place of another "
+            "(revoke that one then); for anybody else choose another name.",
+            err=True,
+        )
     if as_json:
         click.echo(json.dumps({**_facts(key), "key": token}))
     else:

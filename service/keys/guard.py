@@ -11,8 +11,6 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.http.client_address import client_site
-from service.http.route_patterns import RoutePatterns
 from service.keys.access import changes, check_allowed, is_public, needed_role
 from service.keys.audit_entry import audit_entry
 from service.keys.caller import set_caller
@@ -20,6 +18,8 @@ from service.keys.errors import AccessError, AuditUnwritable, TooManyFailures, U
 from service.keys.key import Key
 from service.keys.opening import Access
 from service.messages.problems import kind_of, problem, retry_after_of
+from service.scopes.client_address import client_site
+from service.scopes.route_patterns import RoutePatterns
 
 logger = logging.getLogger(__name__)
 
@@ -63,17 +63,23 @@ class KeyGuard:
         self, refusal: AccessError, scope: Scope, route: str, key: Key | None
     ) -> Response:
         answer = _refused(scope, refusal)
-        entry = audit_entry(scope, route, key, answer.status_code)
+        access = self._access
+        # Calls that are refused cost nothing: they must not be able to rotate away what others did,
+        # nor to keep the disk busy.
         try:
-            if key is not None:
-                await self._access.audit.record(entry)
+            unrecorded: int | None
+            if key is None:
+                log, unrecorded = access.refusals, access.failures.take(client_site(scope))
+            else:
+                log, unrecorded = access.audit, access.refused_lines.take(key.id)
+            if unrecorded is None:
                 return answer
-            # Whoever has no key must not be able to rotate away what those with keys did, nor to
-            # keep the disk busy.
-            if isinstance(refusal, Unauthenticated):
-                entry["unrecorded"] = self._access.failures.take(client_site(scope))
-            await self._access.refusals.record(entry)
-        except (AuditUnwritable, TooManyFailures) as error:
+            entry = audit_entry(scope, route, key, answer.status_code)
+            await log.record({**entry, "unrecorded": unrecorded} if unrecorded else entry)
+        except TooManyFailures as error:
+            # While the file of keys cannot be read, a valid key is not known to be one.
+            return _refused(scope, error) if isinstance(refusal, Unauthenticated) else answer
+        except AuditUnwritable as error:
             return _refused(scope, error)
         return answer
 

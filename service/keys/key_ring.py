@@ -18,7 +18,8 @@ LOOK_INTERVAL = 0.5
 """Seconds between looks at the file: about the longest that a revoked key goes on."""
 
 GRACE = 60.0
-"""Seconds for which the keys read last stay in force when the file cannot be read any more."""
+"""Seconds for which the keys read last stay in force when the file cannot be read any more, or
+when nobody has looked at it any more: a disk that hangs must not keep a revoked key in force."""
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,10 @@ class KeyRing:
 
     No call waits for the disk: `follow` starts a thread that looks at the file.
 
+    Args:
+        path: of the file.
+        grace: seconds; more than `follow` lets pass between two looks.
+
     Raises:
         KeyFileUnusable: the file cannot be read at the start. Later on, the keys that were read
             last stay in force for `grace` seconds, and the log says so; then nobody may call.
@@ -52,6 +57,8 @@ class KeyRing:
         self._grace = grace
         self._failure = ""
         self._following: RepeatingThread | None = None
+        self._looked_at = time.monotonic()
+        self._is_overdue = False
         version = _version_of(path)
         self._known = _Known(self._read(), version)
 
@@ -61,6 +68,7 @@ class KeyRing:
 
     def follow(self, interval: float = LOOK_INTERVAL) -> None:
         """Look at the file every so many seconds until `close`."""
+        self._looked_at = time.monotonic()
         self._following = RepeatingThread("keys", self.look, interval)
 
     def close(self) -> None:
@@ -70,6 +78,12 @@ class KeyRing:
 
     def look(self) -> None:
         """Read the file again if it has changed; may block."""
+        began = time.monotonic()
+        self._look()
+        # What was seen is of the beginning at the earliest.
+        self._looked_at, self._is_overdue = began, False
+
+    def _look(self) -> None:
         known, version = self._known, _version_of(self._path)
         if version == known.version and known.failed_at is None:
             return
@@ -89,7 +103,7 @@ class KeyRing:
         """Ask whether the keys can be trusted.
 
         Raises:
-            KeysUnreadable: their file could not be read for longer than the grace.
+            KeysUnreadable: their file could not be read, or looked at, for longer than the grace.
         """
         self._current()
 
@@ -98,7 +112,7 @@ class KeyRing:
 
         Raises:
             Unauthenticated: there is none, or it is not known, revoked or expired.
-            KeysUnreadable: the file could not be read for longer than the grace.
+            KeysUnreadable: the file could not be read, or looked at, for longer than the grace.
         """
         scheme, _, token = (authorization or "").partition(" ")
         parts = split_token(token.strip()) if scheme.lower() == "bearer" else None
@@ -114,8 +128,17 @@ class KeyRing:
         return read_keys(self._path, owners={0, os.geteuid()})
 
     def _current(self) -> Keys:
-        known = self._known
-        if known.failed_at is not None and time.monotonic() - known.failed_at >= self._grace:
+        known, now = self._known, time.monotonic()
+        if known.failed_at is not None and now - known.failed_at >= self._grace:
+            raise KeysUnreadable(self._path)
+        if self._following is not None and now - self._looked_at >= self._grace:
+            if not self._is_overdue:
+                self._is_overdue = True
+                logger.error(
+                    "nobody could look at the file of keys %s for %g s, so nobody may call; check "
+                    "the disk that it is on, and restart the service where that answers",
+                    *(self._path, now - self._looked_at),
+                )
             raise KeysUnreadable(self._path)
         return known.keys
 

@@ -10,6 +10,7 @@ from service.keys.audit import AuditLog
 from service.keys.failures import Failures
 from service.keys.key_ring import KeyRing
 from service.keys.rate import Rates
+from service.keys.refused_lines import RefusedLines
 from service.keys.settings import AccessSettings
 
 logger = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ class Access:
     """The keys in force, how often each may call, and the log of what they do.
 
     `failures` bounds what calls without a valid key cost; `refusals` is their log, bounded by
-    itself.
+    itself. `refused_lines` bounds how much of `audit` the refused calls of one key take.
     """
 
     ring: KeyRing
@@ -28,6 +29,7 @@ class Access:
     failures: Failures
     audit: AuditLog
     refusals: AuditLog
+    refused_lines: RefusedLines
 
     def close(self) -> None:
         """Stop following the file of keys and close both logs."""
@@ -61,4 +63,4 @@ def open_access(settings: AccessSettings) -> Access | None:
         audit.close()
         raise
     ring.follow()
-    return Access(ring, Rates(settings.rate), Failures(), audit, refusals)
+    return Access(ring, Rates(settings.rate), Failures(), audit, refusals, RefusedLines())

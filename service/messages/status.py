@@ -61,7 +61,10 @@ class JobStatus(BaseModel):
 
     id: str = Field(examples=["20260301T120000000000Z-5f6071aa"])
     kind: JobKind
-    source: str = Field(description="what it reads, as its user named it")
+    source: str = Field(
+        description="what it reads, as its user named it; with keys, the whole path for admin "
+        "alone, and its last part for others"
+    )
     state: JobState = Field(
         description="interrupted: it ended early and said so; lost: its process is gone"
     )

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from service.embedding.query import sent_sample
 from service.gallery.record import Record
 from service.http.openapi import body_of, problems_of
-from service.keys.details import details_of
+from service.keys.details import image_digests
 from service.messages.answers import CompareAnswer, Verdict
 from service.messages.inputs import CompareInput
 from service.messages.presentation import by_name, modality_mask, model_identity
@@ -22,7 +22,7 @@ from service.messages.samples import EmbeddedSamples
 from service.requests.bodies import answer_body
 from service.requests.parsing import read_compare
 from service.requests.passage import Question
-from service.routes.dependencies import RunningService
+from service.routes.dependencies import RunningService, audited_details
 from service.routes.direct_route import DirectRoute
 from service.running import Running
 from vreid.calibration import Calibration
@@ -44,13 +44,15 @@ async def compare(request: Request, running: RunningService) -> Response:
 
     Either side may be a record of the gallery instead, by a_id or b_id.
     """
-    return await answer_body(request, running, partial(read, details_of(request.scope)))
+    return await answer_body(request, running, partial(read, audited_details(request, running)))
 
 
 def read(
-    told: dict[str, Any], running: Running, body: bytes, content_type: str
+    told: dict[str, Any] | None, running: Running, body: bytes, content_type: str
 ) -> Question[CompareAnswer]:
     """Read the call's body and put into `told` what the audit log says of it; may block.
+
+    `told` is None where there is no audit log.
 
     Raises:
         RequestError: the body or a field is at fault.
@@ -61,15 +63,15 @@ def read(
     joint = "_" if reading.is_form else "."
     sides = (("a", asked.a), ("b", asked.b))
     ids = [side.id for _, side in sides if side.id is not None]
-    if ids:
-        told["ids"] = ids
     records = [None if side.id is None else running.gallery.get(side.id) for _, side in sides]
     samples = [
         sent_sample(side, f"{name}{joint}")
         for (name, side), record in zip(sides, records, strict=True)
         if record is None
     ]
-    return Question(samples, partial(answer, running, asked, records))
+    if told is not None:
+        told.update(ids=ids, images=image_digests(sample.images for sample in samples))
+    return Question(samples, partial(answer, told, running, asked, records))
 
 
 def with_records(embedded: EmbeddedSamples, records: Sequence[Record | None]) -> EmbeddedSamples:
@@ -86,6 +88,7 @@ def with_records(embedded: EmbeddedSamples, records: Sequence[Record | None]) ->
 
 
 def answer(
+    told: dict[str, Any] | None,
     running: Running,
     asked: CompareInput,
     records: Sequence[Record | None],
@@ -107,12 +110,15 @@ def answer(
     )
     cosine = float(scores.score[0, 0])
     key = representation_key(int(scores.representation[0, 0]), first_mask, second_mask)
+    verdict = verdict_of(cosine, key, manifest.calibration, running.settings.false_accept_rate)
+    if told is not None:
+        told.update(policy=policy, verdict=None if verdict is None else verdict.model_dump())
     return CompareAnswer(
         model=model_identity(running.bundle),
         policy=policy,
         score=cosine,
         probability=None if scores.probability is None else float(scores.probability[0, 0]),
-        verdict=verdict_of(cosine, key, manifest.calibration, running.settings.false_accept_rate),
+        verdict=verdict,
         contributions=by_name(parts),
         a=modality_mask(first_mask),
         b=modality_mask(second_mask),

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
 
 from service.gallery.filters.filter import Filter
 from service.gallery.filters.filter_text import parse_deletion
@@ -15,7 +16,11 @@ from service.messages.answers import DeletedRecords
 from service.messages.filter_input import FilterText
 from service.messages.inputs import Flag
 from service.request_errors import FieldProblem, InvalidRequest
-from service.routes.dependencies import RunningService, refuse_repeated_parameters
+from service.routes.dependencies import (
+    RunningService,
+    audited_details,
+    refuse_repeated_parameters,
+)
 
 router = APIRouter(prefix="/gallery", tags=["gallery"])
 
@@ -41,7 +46,9 @@ class DeletionParameters(BaseModel):
     responses=problems_of(422, 429, 503, 507),
 )
 async def delete_matching(
-    running: RunningService, parameters: Annotated[DeletionParameters, Query()]
+    request: Request,
+    running: RunningService,
+    parameters: Annotated[DeletionParameters, Query()],
 ) -> DeletedRecords:
     """Delete them with their features and pictures, a few hundred at a time.
 
@@ -56,6 +63,9 @@ async def delete_matching(
         await running.workers.run(refuse_everything, running.gallery, conditions)
     with running.admission.admit_write():
         deleted = await running.workers.write(running.gallery.delete_matching, conditions)
+    told = audited_details(request, running)
+    if told is not None:
+        told["deleted"] = deleted
     return DeletedRecords(matched=deleted, deleted=deleted)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends
 from starlette.requests import Request
 
+from service.keys.details import details_of
 from service.request_errors import FieldProblem, InvalidRequest
 from service.running import Running
 
@@ -22,6 +23,11 @@ def running_service_of(request: Request) -> Running:
     running = request.app.state.running
     assert isinstance(running, Running)
     return running
+
+
+def audited_details(request: Request, running: Running) -> dict[str, Any] | None:
+    """Return what the call's line in the audit log will say, to be filled; None without a log."""
+    return None if running.access is None else details_of(request.scope)
 
 
 def refuse_repeated_parameters(request: Request) -> None:

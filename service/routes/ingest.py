@@ -23,7 +23,7 @@ from service.messages.sighting import check_sightings
 from service.request_errors import FieldProblem, InvalidRequest
 from service.requests.bodies import content_type_of, json_response, received_body
 from service.requests.parsing import read_ingest
-from service.routes.dependencies import RunningService
+from service.routes.dependencies import RunningService, audited_details
 from service.running import Running
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
@@ -68,7 +68,12 @@ async def accept(request: Request, running: RunningService) -> Response:
                 key,
                 str(request.state.request_id),
             )
+        told = audited_details(request, running)
+        if told is not None:
+            told.update(entry=entry.id, records=list(entry.record_ids))
         is_new = await intake.accept(entry)
+        if told is not None:
+            told["repeated"] = not is_new
     if is_new:
         for sample in entry.samples:
             running.metrics.sample_sent(sample.by_modality(), running.bundle.manifest.modalities)

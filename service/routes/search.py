@@ -21,7 +21,6 @@ from service.embedding.query import (
 )
 from service.gallery.filters.filter import Filter
 from service.http.openapi import body_of, problems_of
-from service.keys.details import details_of
 from service.limits import Limits
 from service.messages.encoding import Document
 from service.messages.presentation import model_identity
@@ -30,7 +29,7 @@ from service.request_errors import FieldProblem, InvalidRequest
 from service.requests.bodies import answer_body
 from service.requests.parsing import read_search
 from service.requests.passage import Question
-from service.routes.dependencies import RunningService
+from service.routes.dependencies import RunningService, audited_details
 from service.routes.direct_route import DirectRoute
 from service.running import Running
 from service.search.answer import SearchAnswer
@@ -68,8 +67,7 @@ async def search(request: Request, running: RunningService) -> Response:
     A form's images are one sample; a JSON document may have several. The records that the query is
     made of are left out of its results.
     """
-    told = None if running.access is None else details_of(request.scope)
-    return await answer_body(request, running, partial(read, told))
+    return await answer_body(request, running, partial(read, audited_details(request, running)))
 
 
 def read(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import time
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
+from starlette.requests import Request
 
 from service.batching.urgency import Urgency
 from service.errors import GalleryError
 from service.jobs.listing import jobs_of
+from service.keys.caller import caller_of
+from service.keys.key import Key
 from service.messages.answers import EngineFacts
 from service.messages.presentation import model_identity
 from service.messages.status import (
@@ -27,6 +31,9 @@ from service.running import Running
 from service.telemetry.gallery_figures import gallery_figures
 from vreid import __version__
 from vreid.modality import Modality
+
+_FOLDERS = re.compile(r"(?<![\w./])/(?:[^\s/'\"]+/)+")
+"""What stands before the last part of an absolute path."""
 
 router = APIRouter(tags=["health"])
 
@@ -92,9 +99,20 @@ def job_status(running: Running) -> list[JobStatus]:
     return [JobStatus(**job.model_dump(exclude={"version"})) for job in jobs_of(place)]
 
 
+def told_to(caller: Key | None, job: JobStatus) -> JobStatus:
+    """Return a job as its caller may see it: where things lie on this machine is for admin."""
+    if caller is None or caller.allows("admin"):
+        return job
+    name = PurePath(job.source).name or job.source
+    reason = job.reason and _FOLDERS.sub("", job.reason.replace(job.source, name))
+    return job.model_copy(update={"source": name, "reason": reason})
+
+
 @router.get("/status", summary="What happens here now")
 def status(
-    running: RunningService, ingest: Annotated[IngestStatus | None, Depends(ingest_status)]
+    request: Request,
+    running: RunningService,
+    ingest: Annotated[IngestStatus | None, Depends(ingest_status)],
 ) -> StatusAnswer:
     """Return what the console's page of the same name shows."""
     engine = running.embedder.engine
@@ -111,5 +129,5 @@ def status(
         queue=queue_status(running),
         gallery=gallery_status(running),
         ingest=ingest,
-        jobs=job_status(running),
+        jobs=[told_to(caller_of(request.scope), job) for job in job_status(running)],
     )

@@ -1,15 +1,11 @@
-"""What the audit log says of a search: what was looked for among what, and what was found.
-
-Images are named by the SHA-256 of their files: whoever has a file can tell whether it was searched
-for, and nobody can make a picture out of it.
-"""
+"""What the audit log says of a search: what was looked for among what, and what was found."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
+from service.keys.details import image_digests
 from service.search.input import SearchInput
 from vreid.scoring import ResolvedPolicy
 
@@ -23,10 +19,7 @@ def details_asked(asked: SearchInput, policy: ResolvedPolicy) -> dict[str, Any]:
         "policy": policy,
         "k": asked.k,
         "ids": list(asked.record_ids),
-        "images": [
-            {modality.value: hashlib.sha256(image).hexdigest() for modality, image in one.items()}
-            for one in (sample.by_modality() for sample in asked.samples or ())
-        ],
+        "images": image_digests(sample.by_modality() for sample in asked.samples or ()),
         "embeddings": len(asked.all_embeddings) or None,
         "filter": asked.filter,
         "group_by": asked.group_by,

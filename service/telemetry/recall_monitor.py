@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -22,8 +20,6 @@ QUERIES = 50
 
 _FIRST = 10.0
 """Seconds at most before the first estimate begins."""
-
-_LOWEST_PRIORITY = 19
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +46,10 @@ class MeasuredRecall:
 
 
 class RecallMonitor:
-    """Makes an estimate every `interval` seconds, in a thread of the lowest priority."""
+    """Makes an estimate every `interval` seconds, in a thread that rests much longer than it works.
+
+    Its priority is that of all others: as it holds Python's lock, they wait for it.
+    """
 
     def __init__(self, sampled_share: SampledShare, interval: float, load: float = 0.02) -> None:
         """Prepare it; `start` begins.
@@ -85,9 +84,6 @@ class RecallMonitor:
 
     def _run(self) -> None:
         name_this_thread("recall")
-        with suppress(OSError, AttributeError):
-            # Linux gives each thread a priority of its own.
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST_PRIORITY)
         pause = min(_FIRST, self._interval)
         while not self._stopping.wait(pause):
             pause = self._interval

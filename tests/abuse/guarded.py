@@ -20,7 +20,10 @@ BOUNDS = {
     "VREID_CONNECTIONS__MOST": str(MOST_CONNECTIONS),
     "VREID_CONNECTIONS__HEAD_TIMEOUT": "2",
     "VREID_CONNECTIONS__WRITE_TIMEOUT": "2",
-    "VREID_BODY_TIMEOUT": "2",
+    "VREID_BODY_TIMEOUT": "5",
+    # Those who behave are answered, however slow the machine is.
+    "VREID_DEADLINE": "120",
+    "VREID_LOCK_TIMEOUT": "60",
     "VREID_LIMITS__REQUEST_BYTES": str(2**20),
     # So that a test can say where its calls come from.
     "VREID_TRUSTED_PROXIES": "127.0.0.1",

@@ -3,7 +3,7 @@
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
@@ -138,6 +138,18 @@ def test_many_requests_in_one_write_are_all_answered(guarded: Guarded, held: Exi
         connection.sendall((one + b"\r\n") * 300 + one + b"Connection: close\r\n\r\n")
         given = read_answers(connection)
     assert [status for status, _ in given] == [200] * 301
+
+
+def test_requests_beyond_a_bound_are_not_taken_ahead(guarded: Guarded) -> None:
+    one = b"GET /health/live HTTP/1.1\r\n\r\n"
+    with connected(guarded.address) as connection:
+        # The service closes before it has read all.
+        with suppress(OSError):
+            connection.sendall(one * 5000)
+        given = read_answers(connection)
+    assert 0 < len(given) < 5000
+    assert {status for status, _ in given} == {200}
+    assert guarded.is_well()
 
 
 def test_clients_that_hang_up_half_way_leave_nothing(guarded: Guarded) -> None:

@@ -84,7 +84,7 @@ def test_a_role_that_is_not_enough_learns_nothing_of_what_is_there(guarded: Guar
         timeout=PATIENCE,
         verify=False,
     )
-    assert stored.status_code in (201, 409, 422)
+    assert stored.status_code == 201, stored.text
     for role in ("search", "enrol"):
         there = guarded.call("DELETE", "/gallery/there", role=role)
         absent = guarded.call("DELETE", "/gallery/absent", role=role)
@@ -122,9 +122,9 @@ def test_no_answer_and_no_log_repeats_a_key(guarded: Guarded) -> None:
         httpx.post(f"{url}/search", content=b"{", headers={**headers, "Content-Type": valid}),
         httpx.get(f"{url}/gallery", headers={**headers, "X-Request-ID": "x" * 200}, verify=False),
     ):
-        text = answer.text.replace(f"'{valid}'", "")
-        assert secret not in text
-        assert valid not in "".join(answer.headers.values())
+        said = answer.text + "".join(answer.headers.values())
+        assert secret not in said
+        assert valid not in said
     for path in (guarded.service.log, *guarded.directory.rglob("*.jsonl")):
         content = path.read_text()
         assert secret not in content

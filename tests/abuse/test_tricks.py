@@ -194,6 +194,18 @@ def test_a_head_beyond_its_bound_is_refused(guarded: Guarded, head: bytes) -> No
         assert b"head-too-large" in text
 
 
+def test_what_follows_a_refused_head_is_not_carried_out(guarded: Guarded) -> None:
+    large = b"GET /health/live HTTP/1.1\r\n" + HOST + b"X: " + b"a" * 70_000 + b"\r\n\r\n"
+    before = len(guarded.lines())
+    hidden = DELETION + guarded.line("admin") + CLOSE + b"\r\n"
+    for behind in (hidden, b"nonsense\r\n\r\n", large):
+        ((status, _),) = answers(guarded.address, large + behind)
+        assert status == 431
+    assert guarded.call("GET", "/gallery").status_code == 200
+    told = guarded.lines()[before:]
+    assert [line["method"] for line in told] == ["GET"], told
+
+
 def test_a_target_beyond_its_bound_is_refused(guarded: Guarded) -> None:
     request = b"GET /health/live?" + b"a" * 200_000 + b" HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n"
     ((status, _),) = answers(guarded.address, request)

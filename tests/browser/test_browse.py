@@ -54,7 +54,7 @@ def enrol_four(address: str) -> None:
 
 def test_the_gallery_comes_page_by_page(open_page: OpenPage, sample_service: str) -> None:
     page = open_page(sample_service, "#/browse")
-    count = page.get_by_text("48 of 240 sightings shown, oldest first")
+    count = page.get_by_text("48 of 240 sightings shown, in the order they were stored")
     expect(count).to_be_visible()
     expect(cards(page)).to_have_count(48)
     first = cards(page).first
@@ -202,7 +202,7 @@ def test_the_keyboard_alone_selects_and_deletes(open_page: OpenPage, own_four: s
     expect(box).to_be_checked()
     page.get_by_role("button", name="Delete…").focus()
     page.keyboard.press("Enter")
-    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(cards(page)).to_have_count(3)
     assert stored(own_four) == ["b", "c", "d"]
@@ -234,6 +234,20 @@ def test_what_matches_a_filter_is_counted_before_it_is_deleted(
     dialog.get_by_role("button", name="Delete 1 sighting").click()
     expect(page.get_by_text("No sighting passes the filter")).to_be_visible()
     assert stored(own_four) == ["b", "c", "d"]
+
+
+def test_what_matches_by_now_is_asked_about_anew(open_page: OpenPage, own_four: str) -> None:
+    page = open_page(own_four, '#/browse?filter={"camera":"north"}')
+    page.get_by_role("button", name="Delete all that match…").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("button", name="Delete 2 sightings")).to_be_enabled()
+    enrol(own_four, "e", camera="north")
+    dialog.get_by_role("button", name="Delete 2 sightings").click()
+    expect(dialog).to_contain_text("There were 2 when this was asked.")
+    assert stored(own_four) == ["a", "b", "c", "d", "e"]
+    dialog.get_by_role("button", name="Delete 3 sightings").click()
+    expect(page.get_by_text("No sighting passes the filter")).to_be_visible()
+    assert stored(own_four) == ["b", "d"]
 
 
 def test_the_whole_gallery_is_deleted_only_after_a_tick(open_page: OpenPage, own_four: str) -> None:

@@ -32,9 +32,7 @@ def test_two_results_that_were_picked_stand_side_by_side(
     page.reload()
     expect(verdict(page)).to_contain_text(SAME)
     page.go_back()
-    expect(page.get_by_role("heading", name="The pictures of this search are gone")).to_have_count(
-        0
-    )
+    expect(page.locator(".state-title")).to_have_text("The pictures of this search are gone")
 
 
 def test_a_result_is_compared_with_the_pictures_that_were_searched_for(
@@ -61,6 +59,9 @@ def test_pictures_are_compared_with_a_record_by_its_id(
     page.get_by_role("button", name="Compare", exact=True).click()
     expect(verdict(page)).to_have_text(BELOW)
     expect(page.locator(".compare-pictures .absent")).to_have_text(["no NIR", "no TIR"])
+    page.reload()
+    expect(page.locator(".state-title")).to_have_text("The pictures of this comparison are gone")
+    expect(page.locator(".compare-result")).to_contain_text("Choose those of vehicle A again.")
 
 
 def test_a_side_that_is_missing_is_asked_for(open_page: OpenPage, sample_service: str) -> None:

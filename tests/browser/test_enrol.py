@@ -95,3 +95,33 @@ def test_pictures_are_asked_for_first(open_page: OpenPage, own_service: str) -> 
     page = open_page(own_service, "#/enrol")
     submit(page)
     expect(page.get_by_text("Choose at least one picture first.")).to_be_visible()
+
+
+def test_what_was_stored_though_its_answer_was_lost_is_stored_once(
+    open_page: OpenPage, own_service: str
+) -> None:
+    page = open_page(own_service, "#/enrol", expected=[409])
+    page.evaluate(
+        """() => {
+          const real = window.fetch;
+          window.fetch = async (path, options) => {
+            const answer = await real(path, options);
+            if (options.method !== "POST") return answer;
+            window.fetch = real;
+            throw new TypeError("network error");
+          };
+        }"""
+    )
+    choose_triplet(page, 1)
+    page.get_by_label("Identity").fill("truck-17")
+    submit(page)
+    expect(page.locator(".state-title").first).to_have_text("The service did not answer")
+    [record_id] = stored(own_service)
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".enrolled .card")).to_contain_text("truck-17")
+    expect(page.locator(".enrolled .card")).to_contain_text(record_id)
+    assert stored(own_service) == [record_id]
+    choose_triplet(page, 1)
+    submit(page)
+    expect(page.locator(".enrolled .card")).to_have_count(2)
+    assert len(stored(own_service)) == 2

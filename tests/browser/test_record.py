@@ -72,6 +72,7 @@ def test_labels_are_corrected_and_others_stay(open_page: OpenPage, one_record: s
     assert sent.value.post_data_json == {"identity": "truck-18", "camera": None}
     expect(page.get_by_role("heading", level=1)).to_contain_text("truck-18")
     expect(page.locator("#announcements")).to_have_text("Saved.")
+    expect(page.locator(".correction").get_by_text("Saved.")).to_be_visible()
     expect(page.get_by_role("button", name="Save")).to_be_focused()
     record = read(one_record, ID)
     assert (record["identity"], record["camera"]) == ("truck-18", None)

@@ -86,7 +86,9 @@ def test_an_unlike_vehicle_is_no_match(open_page: OpenPage, sample_service: str)
     page.screenshot(path=SCREENSHOTS / "search-no-match.png")
     page.get_by_text("Ranking and threshold").click()
     page.get_by_label("Show", exact=True).select_option("0.001")
+    page.get_by_label("Least probability, %").fill("7")
     search(page)
+    expect(page.locator(".state.empty")).to_contain_text("at least 7 % probable")
     expect(page.locator(".state.empty")).to_contain_text("No match")
     expect(cards(page)).to_have_count(0)
 
@@ -105,6 +107,28 @@ def test_filters_leave_out_what_they_say(open_page: OpenPage, sample_service: st
     assert {text.strip() for text in page.locator(".camera dd").all_text_contents()} == {"camera-2"}
     times = [str(each.get_attribute("datetime")) for each in page.locator(".card time").all()]
     assert min(times) >= "2026-04-01"
+
+
+def test_the_query_s_own_camera_is_asked_for_and_kept(
+    open_page: OpenPage, sample_service: str
+) -> None:
+    page = open_page(sample_service)
+    choose(page, {"rgb": QUERY["rgb"]})
+    page.get_by_text("Filters").click()
+    page.get_by_label("Leave out the query's own camera").check()
+    search(page)
+    camera = page.get_by_label("The pictures' camera")
+    expect(page.get_by_text("say where the pictures are from")).to_be_visible()
+    expect(camera).to_be_focused()
+    camera.fill("camera-4")
+    search(page)
+    expect(cards(page)).to_have_count(12)
+    cards(page).first.get_by_role("link", name="Search from this one").click()
+    expect(page.locator(".query-record")).to_be_visible()
+    for come_back in (page.go_back, page.reload):
+        come_back()
+        page.get_by_text("Filters").click()
+        expect(camera).to_have_value("camera-4")
 
 
 def test_one_result_for_each_vehicle(open_page: OpenPage, sample_service: str) -> None:
@@ -138,6 +162,7 @@ def test_more_results_go_on_where_the_first_ended(open_page: OpenPage, sample_se
     page.get_by_role("button", name="Show more").click()
     expect(cards(page)).to_have_count(8)
     expect(cards(page).nth(4).locator("h3 a")).to_be_focused()
+    expect(page.get_by_role("heading", name="in 8 sightings")).to_be_visible()
     assert page.locator(".rank").all_text_contents() == [str(rank) for rank in range(1, 9)]
 
 

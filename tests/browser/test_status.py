@@ -14,6 +14,7 @@ from service.jobs.report import reported_job
 from service.keys.key_file import remove_key
 from tests.browser.conftest import OpenPage
 from tests.browser.records import new_key
+from tests.browser.view_places import Place
 from tests.browser.view_states import looks_until_visible
 from tests.browser.watching import NO_ANSWER
 from tests.service.serving import running_service
@@ -87,6 +88,18 @@ def test_a_job_that_did_not_end_is_pointed_out(
     expect(finding).to_contain_text("Indexing of a.csv did not come to its end.")
     finding.get_by_role("link", name="Activity").click()
     expect(page.locator(".job")).to_contain_text("The disk is full")
+
+
+def test_a_look_leaves_what_has_not_changed_in_its_place(
+    open_page: OpenPage, places: dict[Place, str]
+) -> None:
+    page = open_page(places["busy"], "#/status")
+    link = page.locator(".findings").get_by_role("link", name="See Activity").first
+    link.focus()
+    first = page.locator(".view-head").inner_text()
+    looks_until_visible(page, page.locator(".view-head p").filter(has_not_text=first[7:]))
+    expect(page.locator(".view-head")).to_contain_text("as of")
+    expect(link).to_be_focused()
 
 
 def test_a_service_that_is_not_ready_says_which_part_and_why(

@@ -18,8 +18,9 @@ from tests.service.serving import running_service
 from tests.service.vehicles import triplet
 from vreid.bundle import Bundle
 
-Place = Literal["sample", "empty", "busy", "locked"]
-"""A service: with the sample gallery; with nothing; with ingest and jobs; that asks for a key."""
+Place = Literal["sample", "empty", "busy", "severed", "locked"]
+"""A service: with the sample gallery; with nothing; with ingest and jobs; whose Redis is
+gone; that asks for a key."""
 
 
 @contextmanager
@@ -35,12 +36,15 @@ def running_places(bundle: Bundle, sample: str, directory: Path) -> Iterator[dic
         ingest = {"redis": redis.url, "workers": 1, "attempts": 1}
         busy = start("busy", ingest=ingest)
         fill_with_work(busy, directory / "busy", stack)
+        with running_redis(directory / "gone") as gone:
+            severed = start("severed", ingest={"redis": gone.url, "timeout": 0.5})
         keys = directory / "secret" / "keys.json"
         new_key(keys, "search")
         yield {
             "sample": sample,
             "empty": start("empty"),
             "busy": busy,
+            "severed": severed,
             "locked": start("locked", access={"keys": keys}),
         }
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Locator, Page, expect
 
+from service.demo.run import SAMPLES
+from tests.browser.picture_input import choose
 from tests.browser.view_places import Place
 from tests.browser.watching import NO_ANSWER
 from tests.service.vehicles import triplet
@@ -15,6 +17,9 @@ OTHER = "0161_s027_v6_000"
 
 FEW = '#/browse?filter={"scene":["scene-027","scene-042","scene-025","scene-031"]}'
 """A part of the sample gallery: a page of all takes its time to be looked through."""
+
+STRANGERS = f'#/search?id={RECORD}&filter={{"identity":["vehicle-0162"]}}'
+"""A search for a vehicle among the sightings of another one."""
 
 
 _PATIENCE_SECONDS = 30
@@ -56,6 +61,35 @@ def shows_cards(page: Page) -> None:
 def shows_comparison(page: Page) -> None:
     """Wait until the verdict and all six pictures are there."""
     expect(page.locator("#main img[src]")).to_have_count(6)
+
+
+def chooses_pictures(page: Page) -> None:
+    choose(page, {name: SAMPLES / "query" / f"{name}.jpg" for name in ("rgb", "nir", "tir")})
+    expect(page.locator(".slot.filled .preview[src]")).to_have_count(3)
+
+
+def opens_all_options(page: Page) -> None:
+    page.get_by_text("Filters", exact=True).click()
+    page.get_by_label("Leave out the query's own camera").check()
+    page.get_by_role("button", name="Add a condition").click()
+    page.get_by_text("Ranking and threshold").click()
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.get_by_text("Choose at least one picture first.")).to_be_visible()
+
+
+def waits_for_results(page: Page) -> None:
+    chooses_pictures(page)
+    # Held until the page goes.
+    page.route("**/search", lambda route: None)
+    page.get_by_role("button", name="Search", exact=True).click()
+    shows("Searching…")(page)
+
+
+def searches_offline(page: Page) -> None:
+    chooses_pictures(page)
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Search", exact=True).click()
+    shows("The service did not answer")(page)
 
 
 def opens_filter(page: Page) -> None:
@@ -142,6 +176,12 @@ def declines_key(page: Page) -> None:
 STATES = (
     State("search", "sample", "#/search", shows("Up to three pictures")),
     State("search-results", "sample", f"#/search?id={RECORD}", shows_cards, is_long=True),
+    State("search-filled", "sample", "#/search", chooses_pictures),
+    State("search-options", "sample", "#/search", opens_all_options),
+    State("search-loading", "sample", "#/search", waits_for_results),
+    State("search-error", "sample", "#/search", searches_offline, expected=(NO_ANSWER,)),
+    State("search-no-match", "sample", STRANGERS, shows("No match"), is_long=True),
+    State("search-nothing", "sample", f"{STRANGERS}&rate=0.0001", shows("No match")),
     State("compare", "sample", f"#/compare?a={RECORD}&b={OTHER}", shows_comparison),
     State("enrol", "sample", "#/enrol", shows("Enrol")),
     State("browse", "sample", "#/browse", shows_cards, is_long=True),
@@ -164,6 +204,7 @@ STATES = (
     State("record-delete", "sample", f"#/record/{RECORD}", asks_to_delete_record),
     State("record-missing", "sample", "#/record/x", shows("no such record"), expected=(404,)),
     State("activity-idle", "empty", "#/activity", shows("Ingest is off")),
+    State("activity-redis-gone", "severed", "#/activity", shows("Redis does not answer")),
     State("activity-busy", "busy", "#/activity", looks_ticket_up),
     State("status-fine", "sample", "#/status", shows("Everything is fine")),
     State("status-attention", "busy", "#/status", shows("your attention")),

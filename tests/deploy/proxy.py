@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import ssl
 import subprocess
 import time
@@ -13,8 +12,10 @@ from pathlib import Path
 
 import httpx
 
+from tests.kept_port import kept_port
+
 CADDYFILE = Path(__file__).parents[2] / "deploy" / "proxy" / "Caddyfile"
-_START_SECONDS = 60
+_START_SECONDS = 240
 
 
 @dataclass
@@ -37,7 +38,13 @@ def proxying(upstream: str, folder: Path, variables: Mapping[str, str]) -> Itera
         variables: set over those that a test needs.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    port, health = _free_port(), _free_port()
+    with kept_port() as port, kept_port() as health:
+        yield from _proxying(upstream, folder, variables, port, health)
+
+
+def _proxying(
+    upstream: str, folder: Path, variables: Mapping[str, str], port: int, health: int
+) -> Iterator[Proxy]:
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
@@ -109,9 +116,3 @@ def _wait_until(condition: Callable[[], bool], process: subprocess.Popen[bytes],
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

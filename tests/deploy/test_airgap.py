@@ -17,6 +17,11 @@ from tests.deploy.wheels import make_wheel, pip_wheel
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 INSTALLER = DEPLOY / "airgap" / "install.py"
+SECONDS = 600
+"""In which one run of the installer has ended, even on a machine that does much else."""
+
+pytestmark = pytest.mark.timeout(4 * SECONDS)
+
 VERIFIES = "import sys\ndef main():\n    print('{}', *sys.argv[1:])\n"
 
 
@@ -65,7 +70,7 @@ def run(bundle: Path, root: Path, *arguments: str) -> subprocess.CompletedProces
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=SECONDS,
     )
 
 
@@ -98,6 +103,61 @@ def test_a_version_is_installed_upgraded_and_gone_back_to(
         assert printed_version(root) == expected
 
 
+SYSTEMCTL = """#!/bin/sh
+echo "$@ $(readlink "{current}" | sed 's:.*/::; s/-.*//')" >> "{told}"
+test "$1" != is-active && exit
+case "$2" in
+vreid.service) echo activating ;;
+vreid-worker.service) echo active ;;
+*) echo inactive ;;
+esac
+"""
+"""Writes down what it is told, and the version that is current then; two of the units run."""
+
+
+def test_units_that_run_are_stopped_while_the_version_is_switched(
+    make_bundle: Callable[[str], Path],
+    root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert run(make_bundle("1.0"), root, "install").returncode == 0
+    shutil.copytree(DEPLOY / "systemd", root / "etc" / "systemd" / "system")
+    programs, told = tmp_path / "programs", tmp_path / "told"
+    programs.mkdir()
+    current = root / "opt" / "vreid" / "current"
+    (programs / "systemctl").write_text(SYSTEMCTL.format(current=current, told=told))
+    (programs / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    (root / "run" / "systemd" / "system").mkdir(parents=True)
+    running = "vreid-worker.service vreid.service"
+    for arguments, before, after in (
+        ((make_bundle("2.0"), root, "install"), "1.0", "2.0"),
+        ((current, root, "rollback"), "2.0", "1.0"),
+    ):
+        told.unlink(missing_ok=True)
+        done = run(*arguments)
+        assert done.returncode == 0, done.stderr
+        assert [line for line in told.read_text().splitlines() if "is-active" not in line] == [
+            f"stop {running} {before}",
+            f"daemon-reload {after}",
+            f"start {running} {after}",
+        ]
+        assert "vreid-backup" not in told.read_text()
+
+
+def test_units_that_it_has_not_brought_stay(make_bundle: Callable[[str], Path], root: Path) -> None:
+    bundle = make_bundle("1.0")
+    assert run(bundle, root, "install").returncode == 0
+    units = root / "etc" / "systemd" / "system"
+    (units / "vreid.service.d").mkdir(parents=True)
+    names = ("vreid.service", "vreid-of-the-site.service", "vreid.service.d/override.conf")
+    for name in names:
+        (units / name).write_text("[Service]\n")
+    assert run(bundle, root, "uninstall").returncode == 0
+    assert [name for name in names if (units / name).exists()] == list(names[1:])
+
+
 def test_an_interrupted_installation_is_begun_anew_and_what_is_removed_is_never_data(
     make_bundle: Callable[[str], Path], root: Path
 ) -> None:
@@ -119,6 +179,8 @@ def test_an_interrupted_installation_is_begun_anew_and_what_is_removed_is_never_
         assert {path.name for path in units.iterdir()} == names
         start = f"ExecStart={root}/opt/vreid/current/bin/vreid serve"
         assert start in (units / "vreid.service").read_text().splitlines()
+        watched = f"{root}/opt/vreid/current/share/examples/camera_folder.py /var/lib/crops"
+        assert watched in (units / "vreid-crops.service").read_text()
         model = f"VREID_BUNDLE={root}/opt/vreid/current/share/model"
         assert model in (units / "vreid-worker.service").read_text()
         assert "VREID_PENDING=128" in settings.read_text()

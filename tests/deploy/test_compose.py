@@ -1,6 +1,7 @@
 """The compose files, as compose itself merges them."""
 
 import re
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,28 @@ def test_only_the_proxy_is_published_beyond_this_machine(compose: dict[str, Any]
     }
 
 
+def test_the_proxy_s_address_is_given_to_nobody_else() -> None:
+    other = {
+        "VREID_PROXY_NETWORK": "10.9.8.0/28",
+        "VREID_PROXY_GATEWAY": "10.9.8.1",
+        "VREID_PROXY_ADDRESS": "10.9.8.2",
+        "VREID_PROXY_OTHERS": "10.9.8.8/29",
+    }
+    for document in (composed(), composed(variables=other)):
+        (pool,) = document["networks"]["edge"]["ipam"]["config"]
+        subnet, others = ip_network(pool["subnet"]), ip_network(pool["ip_range"])
+        proxy = ip_address(document["services"]["proxy"]["networks"]["edge"]["ipv4_address"])
+        gateway = ip_address(pool["gateway"])
+        assert others.subnet_of(subnet)  # type: ignore[arg-type]
+        assert len({proxy, gateway, subnet.network_address, subnet.broadcast_address}) == 4
+        assert proxy in subnet
+        assert gateway in subnet
+        assert proxy not in others
+        assert gateway not in others
+        # The service gets one of them.
+        assert others.num_addresses >= 2
+
+
 def test_the_queue_and_the_metrics_have_networks_that_lead_nowhere_else(
     compose: dict[str, Any],
 ) -> None:
@@ -115,6 +138,15 @@ def test_keys_are_asked_for_unless_the_overlay_says_otherwise(compose: dict[str,
     opened = compose_service(["compose.yaml", "compose.open.yaml"])
     assert "VREID_ACCESS__KEYS" not in opened.environment
     assert opened.environment["VREID_ALLOW_OPEN"] == "1"
+
+
+def test_without_keys_monitoring_needs_none() -> None:
+    document = composed(["compose.yaml", "compose.open.yaml"])
+    (secret,) = document["services"]["prometheus"]["secrets"]
+    given = Path(document["secrets"][secret["source"]]["file"])
+    # Prometheus refuses to scrape with a file that is absent or empty.
+    assert given.read_text().strip()
+    assert given.is_relative_to(DEPLOY / "prometheus")
 
 
 def test_the_service_and_the_worker_share_the_gallery_and_keep_all_in_it(

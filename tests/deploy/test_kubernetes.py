@@ -1,5 +1,6 @@
 """The Kubernetes overlays, built by kubectl and held against the API's own schemas."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -12,12 +13,30 @@ import yaml
 
 from deploy.image.env_file import read_env_file
 from deploy.prometheus.operator_rules import FILE, RULES, text
+from service.scopes.trusted_networks import trusted_networks
+from vreid.errors import ConfigurationError
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 OVERLAYS = KUBERNETES / "overlays"
 NAMES = ("milvus", "single-site")
 API_VERSION = "1.30"
+OLDEST_KUBECTL = (1, 21)
+"""The first with a kustomize that knows components and patches with targets."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _kubectl_is_new_enough() -> None:
+    done = subprocess.run(
+        ["kubectl", "version", "--client", "--output", "json"], capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    version = json.loads(done.stdout)["clientVersion"]
+    found = (int(version["major"]), int(re.sub(r"\D", "", version["minor"])))
+    assert found >= OLDEST_KUBECTL, (
+        f"kubectl is {version['gitVersion']}, whose kustomize is too old (Debian 12 has no newer "
+        "one): put kubectl 1.21 or newer on the PATH, such as Debian 13's, and run this again"
+    )
 
 
 def built(overlay: str, overlays: Path = OVERLAYS) -> list[dict[str, Any]]:
@@ -173,6 +192,45 @@ def test_keys_come_in_by_a_secret(with_components: list[dict[str, Any]]) -> None
     (mount,) = (each for each in pod["containers"][0]["volumeMounts"] if each["name"] == "keys")
     assert given["VREID_ACCESS__KEYS"] == f"{mount['mountPath']}/keys.json"
     assert "secret" in next(each for each in pod["volumes"] if each["name"] == "keys")
+    # A service that does not find its keys must not serve everybody.
+    assert "VREID_ALLOW_OPEN" not in given
+
+
+def test_the_audit_log_fits_the_place_where_it_lies(with_components: list[dict[str, Any]]) -> None:
+    pod = one(with_components, "Deployment")["spec"]["template"]["spec"]
+    given = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
+    assert len(given) == len(pod["containers"][0]["env"])
+    place = Path(given["VREID_ACCESS__AUDIT"])
+    (mount,) = (
+        each
+        for each in pod["containers"][0]["volumeMounts"]
+        if place.is_relative_to(each["mountPath"])
+    )
+    (volume,) = (each for each in pod["volumes"] if each["name"] == mount["name"])
+    if "emptyDir" in volume:
+        room = volume["emptyDir"]["sizeLimit"]
+    else:
+        claim = one(with_components, "PersistentVolumeClaim")
+        assert volume["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+        room = claim["spec"]["resources"]["requests"]["storage"]
+    # The log and its older files; the refusals and one older file.
+    files = int(given["VREID_ACCESS__AUDIT_FILES"]) + 1 + 2
+    most = files * int(given["VREID_ACCESS__AUDIT_FILE_BYTES"])
+    assert 2 * most < int(room[:-2]) * {"Mi": 2**20, "Gi": 2**30}[room[-2:]]
+
+
+def test_a_queue_is_named_by_a_secret_and_may_be_reached(
+    with_components: list[dict[str, Any]],
+) -> None:
+    pod = one(with_components, "Deployment")["spec"]["template"]["spec"]
+    (queue,) = (
+        each for each in pod["containers"][0]["env"] if each["name"] == "VREID_INGEST__REDIS"
+    )
+    assert "secretKeyRef" in queue["valueFrom"]
+    rules = one(with_components, "NetworkPolicy")["spec"]["egress"]
+    assert {6379, 53} <= {port["port"] for rule in rules for port in rule["ports"]}
+    # Wherever the name server is: on many clusters it is no pod of this label, or none at all.
+    assert [rule for rule in rules if "to" in rule] == []
 
 
 def test_every_object_of_the_components_fits_its_schema(
@@ -221,6 +279,8 @@ def test_the_ingress_leads_to_the_service_by_tls_and_is_believed_about_clients(
     size = ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/proxy-body-size"]
     assert size == f"{int(taken) // 2**20}m"
     pod = one(with_components, "Deployment")["spec"]["template"]["spec"]["containers"][0]
-    given = {each["name"]: "" for each in pod["env"]}
-    assert "VREID_TRUSTED_PROXIES" in given
+    given = {each["name"]: each.get("value", "") for each in pod["env"]}
     assert unknown_variables(given) == []
+    # Whom to believe is the site's to say: until it has, the service does not start.
+    with pytest.raises(ConfigurationError, match="VREID_TRUSTED_PROXIES"):
+        trusted_networks(given["VREID_TRUSTED_PROXIES"])

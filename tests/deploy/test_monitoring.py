@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy.grafana.dashboard import FILE, PANELS, text
+from deploy.grafana.dashboard import FILE, PANELS, dashboard, text
 from service.telemetry.metrics import Metrics
 
 PROMETHEUS = Path(__file__).parents[2] / "deploy" / "prometheus"
@@ -73,6 +73,29 @@ def test_panels_ask_for_series_that_the_service_has() -> None:
     asked = {name for panel in PANELS for query, _ in panel.queries for name in names_in(query)}
     assert asked
     assert asked - known_names() == set()
+
+
+def test_the_dashboard_begins_with_what_is_wrong() -> None:
+    panels = dashboard()["panels"]
+    assert panels[0]["type"] == "alertlist"
+    assert panels[0]["options"]["stateFilter"]["firing"] is True
+    # All alerts' names fit what the list is narrowed to.
+    rules = yaml.safe_load((PROMETHEUS / "vreid.rules.yml").read_text())["groups"][0]["rules"]
+    assert {panels[0]["options"]["alertName"] in rule["alert"] for rule in rules} == {True}
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    below = panels[0]["gridPos"]["h"]
+    assert {panel["gridPos"]["y"] >= below for panel in panels[1:]} == {True}
+
+
+def test_the_example_of_an_alertmanager_is_a_configuration(tmp_path: Path) -> None:
+    text = (PROMETHEUS / "prometheus.yml").read_text()
+    example = text[text.index("# alerting:") : text.index("\nscrape_configs:")]
+    file = tmp_path / "prometheus.yml"
+    file.write_text(text.replace(example, example.replace("# ", "").replace("#   ", "  ")))
+    assert yaml.safe_load(file.read_text())["alerting"]["alertmanagers"]
+    command = ["promtool", "check", "config", "--syntax-only", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_dashboard_is_what_its_script_writes() -> None:

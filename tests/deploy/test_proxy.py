@@ -18,6 +18,8 @@ from tests.service.problem_checks import assert_problem
 from tests.service.vehicles import triplet
 
 MOST_BYTES = 2**20
+
+pytestmark = pytest.mark.timeout(1500)
 PROFILES = CADDYFILE.parents[1] / "profiles"
 
 
@@ -114,14 +116,20 @@ def test_headers_beyond_measure_are_refused(site: Site) -> None:
     assert answer.status_code == 431
 
 
-def test_plain_http_is_refused_and_no_key_is_written_to_its_log(site: Site) -> None:
+def test_plain_http_is_refused_and_neither_key_nor_query_is_written_to_its_log(site: Site) -> None:
     plain = site.proxy.address.replace("https://", "http://")
     answer = httpx.get(f"{plain}/health/live", trust_env=False)
     assert answer.status_code == 400
     site.proxy.client.get("/info", headers=site.headers)
+    asked = {"filter": '{"identity": "Erika"}'}
+    told = site.headers | {"Referer": f"{site.proxy.address}/?camera=Erika"}
+    answer = site.proxy.client.get("/gallery", params=asked, headers=told)
+    assert answer.status_code == 200
     log = (site.proxy.folder / "log").read_text()
     assert "/info" in log
     assert site.headers["Authorization"].split()[1] not in log
+    assert '"uri":"/gallery"' in log
+    assert "Erika" not in log
 
 
 def test_a_service_that_is_gone_is_a_problem_with_words(tmp_path: Path) -> None:

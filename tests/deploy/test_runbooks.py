@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.docs.commands import Block, blocks, run, syntax_error
+from tests.docs.commands import SECONDS, Block, blocks, run, syntax_error
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE = REPOSITORY / "docs" / "runbooks.md"
@@ -28,6 +28,7 @@ def headings() -> list[str]:
     return re.findall(r"^## (.*)", PAGE.read_text(), re.MULTILINE)
 
 
+@pytest.mark.timeout(2 * SECONDS)
 def test_the_commands_run_in_order_and_do_what_they_say(tmp_path: Path) -> None:
     outcome = run(PAGE, tmp_path)
     assert outcome.status == 0, outcome.output

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import yaml
 
 from deploy.image.compose import composed
 from tests.e2e.processes import serving, vreid
+from tests.kept_port import kept_port
 from tests.service.calibrated_bundle import make_bundle
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-_SECONDS = 60
+_SECONDS = 600
 
 
 @contextmanager
@@ -35,14 +36,12 @@ def prometheus(folder: Path, target: str) -> Iterator[httpx.Client]:
     assert "service:8000" in file.read_text()
     quick = file.read_text().replace("service:8000", target).replace(": 15s", ": 100ms")
     file.write_text(quick)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{listener.getsockname()[1]}"
     options = [
         option.replace("/etc/prometheus", str(folder)).replace("=/prometheus", f"={folder}/data")
         for option in composed()["services"]["prometheus"]["command"]
     ]
-    with (folder / "log").open("w") as log:
+    with (folder / "log").open("w") as log, kept_port() as port:
+        address = f"127.0.0.1:{port}"
         process = subprocess.Popen(
             ["prometheus", *options, f"--web.listen-address={address}"], stdout=log, stderr=log
         )
@@ -69,6 +68,7 @@ def answered(client: httpx.Client, query: str, value: str, log: Path) -> list[di
     return found
 
 
+@pytest.mark.timeout(4 * _SECONDS)
 def test_it_scrapes_with_its_key_and_is_down_without(tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "bundle")
     keys = tmp_path / "access" / "keys.json"

@@ -1,6 +1,7 @@
 """The systemd units, read as systemd reads them."""
 
 import configparser
+import os
 import re
 import shutil
 import subprocess
@@ -14,8 +15,9 @@ from tests.e2e.processes import clean_environment, command
 from tests.service.calibrated_bundle import make_bundle
 from vreid.bundle import Bundle
 
-FOLDER = Path(__file__).parents[2] / "deploy" / "systemd"
-NAMES = ("vreid.service", "vreid-worker.service", "vreid-backup.service")
+REPOSITORY = Path(__file__).parents[2]
+FOLDER = REPOSITORY / "deploy" / "systemd"
+NAMES = ("vreid.service", "vreid-worker.service", "vreid-backup.service", "vreid-crops.service")
 MOST_EXPOSED = 2.0
 """Of systemd's own scale from 0, closed, to 10."""
 
@@ -51,7 +53,7 @@ def test_it_is_given_longer_than_it_drains(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_variables_are_settings(name: str) -> None:
-    given = dict(each.split("=", 1) for each in section(name)["Environment"].split())
+    given = dict(each.split("=", 1) for each in section(name).get("Environment", "").split())
     assert unknown_variables(given) == []
 
 
@@ -68,6 +70,16 @@ def test_it_has_no_right_that_it_does_not_need(name: str) -> None:
     )
 
 
+def test_the_watched_folder_may_be_written_and_a_refused_key_is_not_tried_again() -> None:
+    service = section("vreid-crops.service")
+    program, script, folder = service["ExecStart"].split()
+    assert program == "/opt/vreid/bin/python"
+    assert (REPOSITORY / script.removeprefix("/opt/vreid/share/")).is_file()
+    assert service["ReadWritePaths"].split() == [folder]
+    assert int(service["RestartPreventExitStatus"]) == os.EX_CONFIG
+    assert service["Restart"] == "always"
+
+
 @pytest.fixture
 def copies(tmp_path: Path) -> Path:
     """The units with a program that exists."""
@@ -78,10 +90,8 @@ def copies(tmp_path: Path) -> Path:
 
 
 def test_systemd_finds_no_fault(copies: Path) -> None:
-    # Where systemd is not installed, the other tests of this file remain.
     program = shutil.which("systemd-analyze")
-    if program is None:
-        return
+    assert program is not None, "systemd-analyze is absent; run: make system-packages"
     units = sorted(copies.iterdir())
     done = run(program, "verify", "--man=no", "--recursive-errors=no", *units)
     assert (done.returncode, done.stderr.count("vreid")) == (0, 0), done.stderr
@@ -92,36 +102,54 @@ def test_systemd_finds_no_fault(copies: Path) -> None:
         assert float(level[1]) <= MOST_EXPOSED, exposed.stdout
 
 
+def backup_step(step: str, program: Path, gallery: Path, backups: Path) -> None:
+    """Run a command of the backup's unit as systemd does."""
+    environment = clean_environment() | {"VREID_GALLERY": str(gallery), "BACKUPS": str(backups)}
+    script = re.fullmatch(r"/bin/sh -ec '(.*)'", section("vreid-backup.service")[step])
+    assert script is not None
+    text = script[1].replace("%%", "%").replace("/opt/vreid/bin/vreid", str(program))
+    done = subprocess.run(["sh", "-ec", text], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def folder_of_age(path: Path, days: int) -> Path:
+    path.mkdir(parents=True)
+    (path / "manifest.json").touch()
+    subprocess.run(["touch", "--date", f"{days} days ago", path], check=True)
+    return path
+
+
 def test_the_backup_s_commands_keep_what_is_young_and_sound(tmp_path: Path) -> None:
     bundle = Bundle.load(make_bundle(tmp_path / "bundle").path)
     from service.gallery.opening import open_records
 
-    open_records(tmp_path / "gallery", bundle, lock_timeout=3.0).close()
-    backups = tmp_path / "backups"
-    young, old = backups / "young", backups / "old"
-    for path in (young, old):
-        path.mkdir(parents=True)
-    subprocess.run(["touch", "--date", "20 days ago", old], check=True)
+    gallery, backups = tmp_path / "gallery", tmp_path / "backups"
+    open_records(gallery, bundle, lock_timeout=3.0).close()
+    young = folder_of_age(backups / "20260110T030000Z", 3)
+    folder_of_age(backups / "20260101T030000Z", 20)
     program = tmp_path / "vreid"
     python, option, start = command([])
     program.write_text(f'#!/bin/sh\nexec {python} {option} "{start}" "$@"\n')
     program.chmod(0o755)
-    environment = clean_environment() | {
-        "VREID_GALLERY": str(tmp_path / "gallery"),
-        "BACKUPS": str(backups),
-    }
-    service = section("vreid-backup.service")
     for step in ("ExecStart", "ExecStartPost"):
-        script = re.fullmatch(r"/bin/sh -ec '(.*)'", service[step])
-        assert script is not None
-        text = script[1].replace("%%", "%").replace("/opt/vreid/bin/vreid", str(program))
-        done = subprocess.run(["sh", "-ec", text], env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+        backup_step(step, program, gallery, backups)
     (made,) = set(backups.iterdir()) - {young}
     assert (made / "manifest.json").is_file()
 
 
+def test_old_backups_are_removed_and_neither_the_newest_nor_what_is_none(tmp_path: Path) -> None:
+    backups = tmp_path / "back ups"
+    for day in range(1, 4):
+        folder_of_age(backups / f"2026010{day}T030000Z", 40 - day)
+    others = [folder_of_age(backups / name, 90) for name in ("lost+found", "of another program")]
+    file = backups / "20250101T030000Z"
+    file.touch()
+    subprocess.run(["touch", "--date", "90 days ago", file], check=True)
+    backup_step("ExecStartPost", tmp_path / "none", tmp_path / "none", backups)
+    assert set(backups.iterdir()) == {backups / "20260103T030000Z", *others, file}
+
+
 def run(program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [program, *arguments], capture_output=True, text=True, check=False, timeout=120
+        [program, *arguments], capture_output=True, text=True, check=False, timeout=240
     )

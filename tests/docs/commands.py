@@ -9,25 +9,32 @@ Each block is run, unless a comment before it says why not:
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.kept_port import kept_port
 
 REPOSITORY = Path(__file__).parents[2]
 GUIDES = sorted((REPOSITORY / "docs" / "guides").glob("*.md"))
 RECORDED = frozenset({"first-hour-recording.md"})
 """Guides whose commands are written by the program that ran them."""
 
+SECONDS = 1500.0
+"""In which a guide has run: many times what it takes, for machines that are slow or busy."""
+
 _BLOCK = re.compile(r"(?:^<!-- (?P<mark>[^\n]*) -->\n+)?^```bash\n(?P<text>.*?)^```$", re.M | re.S)
 _NOT_HERE = "not run here: "
 _LONG = "takes minutes"
 _PORTS = ("8000", "6379", "9090")
-_END_SECONDS = 60
+_WRITTEN = frozenset(["build", "bundles", "crops", "mine", "more", "production", "runs", "site"])
+"""What guides write, so what whoever followed one has in the repository's folder."""
+
+_END_SECONDS = 300
 _BEGINNING = """set -euo pipefail
 trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT
 """
@@ -80,29 +87,34 @@ def syntax_error(block: Block) -> str:
     return done.stderr
 
 
-def run(guide: Path, directory: Path, long: bool = False, seconds: float = 280) -> Outcome:
-    """Run a guide's blocks as one script, in a directory that looks like the repository's root.
+def run(
+    guide: Path | Sequence[Path], directory: Path, long: bool = False, seconds: float = SECONDS
+) -> Outcome:
+    """Run the blocks of guides as one script, in a directory that looks like the repository's root.
 
-    Ports that the guide names become free ones; what was started in the background is ended.
+    Ports that they name become free ones; what was started in the background is ended.
 
     Args:
-        guide: to run.
+        guide: to run, or several that are read one after the other in one shell.
         directory: empty; the commands write into it.
         long: whether blocks that take minutes are run too.
         seconds: after which the script has failed.
     """
     for entry in REPOSITORY.iterdir():
-        if not entry.name.startswith(".") and entry.name != "build":
+        if not entry.name.startswith(".") and entry.name not in _WRITTEN:
             (directory / entry.name).symlink_to(entry)
     parts = [
-        f"echo '>>> {guide.name}:{block.line}'\n{block.text}"
-        for block in blocks(guide)
+        f"echo '>>> {each.name}:{block.line}'\n{block.text}"
+        for each in ([guide] if isinstance(guide, Path) else guide)
+        for block in blocks(each)
         if block.is_run(long)
     ]
     script = "\n".join([_BEGINNING, *parts])
-    for port in _PORTS:
-        script = re.sub(rf"\b{port}\b", str(_free_port()), script)
-    with tempfile.TemporaryFile("w+") as output, _group(script, directory, output.fileno()) as bash:
+    with ExitStack() as stack:
+        for port in _PORTS:
+            script = re.sub(rf"\b{port}\b", str(stack.enter_context(kept_port())), script)
+        output = stack.enter_context(tempfile.TemporaryFile("w+"))
+        bash = stack.enter_context(_group(script, directory, output.fileno()))
         try:
             status = bash.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -137,12 +149,6 @@ def _environment(home: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("VREID_")}
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return kept | {"PATH": programs, "HOME": str(home), "PYTHONPATH": str(REPOSITORY)}
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def main() -> int:

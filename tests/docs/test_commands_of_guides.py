@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.commands import GUIDES, RECORDED, Block, blocks, run, syntax_error
+from tests.docs.commands import GUIDES, RECORDED, SECONDS, Block, blocks, run, syntax_error
 
 WRITTEN = [guide for guide in GUIDES if guide.name not in RECORDED]
 RUN = [guide for guide in WRITTEN if any(block.is_run(long=False) for block in blocks(guide))]
@@ -14,14 +14,32 @@ ALL_BLOCKS = [
     for block in blocks(guide)
 ]
 
+# A reader goes on from one to the next in one shell.
+IN_A_ROW = [
+    guide
+    for name in ("first-hour", "camera-pipeline", "go-to-production")
+    for guide in GUIDES
+    if guide.stem == name
+]
+
+pytestmark = pytest.mark.timeout(2 * SECONDS)
+
 
 def test_there_are_guides_with_commands() -> None:
     assert len(RUN) >= 4
 
 
-@pytest.mark.parametrize("guide", RUN, ids=lambda guide: guide.stem)
+@pytest.mark.parametrize(
+    "guide", [each for each in RUN if each not in IN_A_ROW], ids=lambda guide: guide.stem
+)
 def test_the_commands_of_a_guide_run_in_order(guide: Path, tmp_path: Path) -> None:
     outcome = run(guide, tmp_path)
+    assert outcome.status == 0, outcome.output
+
+
+def test_a_reader_goes_on_from_guide_to_guide_in_one_shell(tmp_path: Path) -> None:
+    assert len(IN_A_ROW) == 3
+    outcome = run(IN_A_ROW, tmp_path)
     assert outcome.status == 0, outcome.output
 
 

@@ -11,8 +11,11 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 PAGES = sorted((REPOSITORY / "docs").rglob("*.md"))
+_SECONDS = 1200
 _LIST_ITEM = re.compile(r"(?:[-*+]|\d+\.) ")
 _LOADED = {"script": "src", "img": "src", "iframe": "src", "link": "href", "source": "src"}
+
+pytestmark = pytest.mark.timeout(2 * _SECONDS)
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +28,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=_SECONDS,
     )
     assert built.returncode == 0, built.stderr
     return target

@@ -13,6 +13,7 @@ from tests.e2e.test_keys import bearer, make_key, wait_until_known
 from tests.e2e.workers import working
 from tests.redis_server import running_redis
 from tests.service.indexing.pictures import write_picture
+from tests.service.indexing.waiting_picture import make_waiting_picture, while_waiting
 from tests.service.ingest.waiting import wait_until
 from tests.service.vehicles import triplet
 from vreid.bundle import Bundle
@@ -102,8 +103,9 @@ def test_an_index_job_writes_its_sentences_as_lines(bundle: Bundle, tmp_path: Pa
 
 def test_an_index_job_that_is_interrupted_says_so_in_a_line(bundle: Bundle, tmp_path: Path) -> None:
     source, gallery = tmp_path / "archive", tmp_path / "gallery"
-    for number in range(400):
+    for number in range(6):
         write_picture(source / f"{number:03}.png", number)
+    in_the_middle = make_waiting_picture(source / "003-waits.png")
     arguments: list[str | Path] = ["index", source, "--bundle", bundle.path, "--gallery", gallery]
     arguments += ["--batch-size", "1"]
     process = subprocess.Popen(
@@ -115,8 +117,8 @@ def test_an_index_job_that_is_interrupted_says_so_in_a_line(bundle: Bundle, tmp_
         # Whoever runs the tests in the background has it ignored, and children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    wait_until(lambda: any(gallery.glob("jobs/*.json")), "the job", 120)
-    process.send_signal(signal.SIGINT)
+    with while_waiting(in_the_middle, process):
+        process.send_signal(signal.SIGINT)
     _, complaint = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "same command again" in lines_of(complaint)[-1]["message"]

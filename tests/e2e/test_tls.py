@@ -1,9 +1,11 @@
 """HTTPS by files, with a real authority and with verification on."""
 
 import os
+import socket
 import ssl
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -85,6 +87,47 @@ def test_a_renewed_certificate_is_used_without_a_restart(
         assert time.monotonic() < deadline, service.log.read_text()
         time.sleep(0.2)
     assert service.client.get("/health/live").status_code == 200
+
+
+def test_silent_connections_count_before_their_handshake(
+    bundle: Bundle, tmp_path: Path, authority: Authority, signed: Signed
+) -> None:
+    trusting = ssl.create_default_context(cafile=authority.certificate)
+    bounds = {
+        "VREID_CONNECTIONS__MOST": "8",
+        # They are sent away by their number, not by their time.
+        "VREID_CONNECTIONS__HEAD_TIMEOUT": "600",
+    }
+    gallery = tmp_path / "gallery"
+    with (
+        serving(
+            bundle.path, gallery, *signed.options, environment=bounds, verify=trusting
+        ) as service,
+        ExitStack() as held,
+    ):
+        url = httpx.URL(service.address)
+        assert url.port is not None
+        silent = [
+            held.enter_context(socket.create_connection((url.host, url.port), timeout=60))
+            for _ in range(40)
+        ]
+        for _ in range(3):
+            answer = httpx.get(
+                f"{service.address}/health/live", verify=trusting, timeout=60, trust_env=False
+            )
+            assert answer.status_code == 200
+        # Those that came first made room for the others.
+        for connection in silent[:32]:
+            assert is_ended(connection)
+        assert service.stop() == 0
+
+
+def is_ended(connection: socket.socket) -> bool:
+    """Whether the service ends a connection before long."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
 
 
 def certificate_of(service: ServiceProcess, authority: Authority) -> str:

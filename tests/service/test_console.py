@@ -13,6 +13,15 @@ MODULES = {
 }
 IMPORTS = re.compile(r'(?:import|export) \{([^}]*)\} from "(\.[^"]+)"')
 LOADED_LATER = re.compile(r'import\("(\.[^"]+)"\)')
+ROOMS = (
+    {"calls"},
+    {"parts", "router.js"},
+    {"access", "labels", "pictures", "records", "jobs", "memory"},
+    {"search", "compare", "enrol", "browse", "record", "activity", "status"},
+    {"main.js"},
+)
+"""The console's folders and the modules beside them: each imports from itself and from above."""
+
 EXPORTS = re.compile(r"export (?:async )?(?:function|class|const) (\w+)")
 
 
@@ -79,6 +88,15 @@ def test_what_a_module_imports_is_exported_there(name: str) -> None:
     for names, source in IMPORTS.findall(MODULES[name]):
         wanted = {each.strip().partition(" as ")[0] for each in names.split(",") if each.strip()}
         assert wanted <= set(EXPORTS.findall(MODULES[named(source, name)])), f"{name}: {source}"
+
+
+def test_rooms_import_only_from_rooms_above_them() -> None:
+    levels = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
+    for name, text in MODULES.items():
+        room = name.partition("/")[0]
+        for source in [source for _, source in IMPORTS.findall(text)] + LOADED_LATER.findall(text):
+            other = named(source, name).partition("/")[0]
+            assert room == other or levels[other] < levels[room], f"{name}: {source}"
 
 
 def test_every_module_is_loaded_by_the_page(client: httpx.Client) -> None:

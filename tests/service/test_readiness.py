@@ -20,15 +20,15 @@ from vreid.bundle import Bundle
 
 @pytest.fixture
 def looks(service: tuple[httpx.Client, Running], monkeypatch: pytest.MonkeyPatch) -> list[None]:
-    """One entry for each time that the gallery is looked at."""
+    """One entry for each time that the parts are asked."""
     found: list[None] = []
-    refresh = service[1].gallery.refresh
+    check_ready = Running.check_ready
 
-    def counted() -> None:
+    def counted(running: Running) -> dict[str, str]:
         found.append(None)
-        refresh()
+        return check_ready(running)
 
-    monkeypatch.setattr(service[1].gallery, "refresh", counted)
+    monkeypatch.setattr(Running, "check_ready", counted)
     return found
 
 
@@ -77,6 +77,45 @@ def test_a_fault_is_told_to_all_and_gathers_no_tracebacks(
         return [await depth() for _ in range(5)]
 
     assert len(set(asyncio.run(ask()))) == 1
+
+
+def test_what_was_not_foreseen_is_a_fault_too(
+    service: tuple[httpx.Client, Running],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fails(_: Running) -> dict[str, str]:
+        raise ValueError("nobody thought of it")
+
+    monkeypatch.setattr(Running, "check_ready", fails)
+    readiness = Readiness(service[1])
+
+    async def ask() -> None:
+        with pytest.raises(NotReady, match="its log says how"):
+            await readiness.checks()
+
+    asyncio.run(ask())
+    assert "nobody thought of it" in caplog.text
+
+
+def test_an_order_to_stop_during_the_look_counts(
+    service: tuple[httpx.Client, Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_ready = Running.check_ready
+
+    def told_to_stop(running: Running) -> dict[str, str]:
+        found = check_ready(running)
+        running.draining.begin()
+        return found
+
+    monkeypatch.setattr(Running, "check_ready", told_to_stop)
+    readiness = Readiness(service[1])
+
+    async def ask() -> None:
+        with pytest.raises(NotReady, match="shutting down"):
+            await readiness.checks()
+
+    asyncio.run(ask())
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from vreid.image_cost import (
     MOST_STRIPS,
     check_cost,
 )
+from vreid.image_header import MOST_TIFF_ENTRIES, tiff_entries
 
 
 def encoded(image: Image.Image, form: str, **options: object) -> bytes:
@@ -69,6 +70,17 @@ def tiff_of_strips(strips: int) -> bytes:
     )
 
 
+def big_tiff_of_entries(entries: int) -> bytes:
+    """A BigTIFF whose directory says one thing again and again."""
+    width = struct.pack("<HHQQ", 256, 4, 1, 1)
+    return struct.pack("<2sHHHQQ", b"II", 43, 8, 0, 16, entries) + width * entries + bytes(8)
+
+
+def tiff_of_entries(entries: int) -> bytes:
+    width = struct.pack("<HHII", 256, 4, 1, 1)
+    return struct.pack("<2sHIH", b"II", 42, 8, entries) + width * entries + bytes(4)
+
+
 def with_height(bmp: bytes, height: int) -> bytes:
     return bmp[:22] + struct.pack("<i", height) + bmp[26:]
 
@@ -82,6 +94,16 @@ BEYOND: dict[str, tuple[Callable[[], bytes], type[ImageError], str]] = {
     ),
     "chunks": (lambda: png_of_chunks(MOST_CHUNKS + 1), UnsupportedImage, "chunks; save it again"),
     "strips": (lambda: tiff_of_strips(MOST_STRIPS + 1), UnsupportedImage, "strips or tiles"),
+    "entries": (
+        lambda: tiff_of_entries(MOST_TIFF_ENTRIES + 1),
+        UnsupportedImage,
+        "entries and 4096 are read; save it again without metadata",
+    ),
+    "entries of a BigTIFF": (
+        lambda: big_tiff_of_entries(MOST_TIFF_ENTRIES + 1),
+        UnsupportedImage,
+        "entries and 4096 are read; save it again without metadata",
+    ),
     "run lengths": (
         lambda: run_length_bmp(2000, MOST_RUN_LENGTH_PIXELS // 2000 + 1, run=250),
         ImageTooLarge,
@@ -111,6 +133,11 @@ def test_too_much_of_it_is_refused_before_anything_is_decoded(name: str) -> None
 )
 def test_much_of_it_is_decoded(data: bytes) -> None:
     assert decode_image(data).size > 0
+
+
+@pytest.mark.parametrize("make", [tiff_of_entries, big_tiff_of_entries])
+def test_a_directory_is_read_up_to_its_bound(make: Callable[[int], bytes]) -> None:
+    assert len(tiff_entries(make(MOST_TIFF_ENTRIES))) == MOST_TIFF_ENTRIES
 
 
 @pytest.mark.parametrize("compression", ["group3", "group4", "tiff_ccitt"])

@@ -25,6 +25,7 @@ from vreid.client.requests import (
     record_path,
     with_images,
 )
+from vreid.client.status import Caller, Status
 from vreid.policy import Policy
 
 QueryPart = Images | Embedding
@@ -202,6 +203,20 @@ def info() -> Flow[Info]:
     document = document_of(answer, where)
     facts = read_answer(Info, answer, where)
     return replace(facts, document=cast(Mapping[str, object], document))
+
+
+def status() -> Flow[Status]:
+    """What runs and what waits: queue, gallery, ingest, and the jobs on the gallery."""
+    return (yield from ask_for(Status, Request("GET", "/status")))
+
+
+def me() -> Flow[Caller]:
+    """Whose key this client has, and what it may do.
+
+    Raises:
+        KeyNeeded: the service asks for a key, and there is none or no valid one.
+    """
+    return (yield from ask_for(Caller, Request("GET", "/me")))
 
 
 def live() -> Flow[Health]:

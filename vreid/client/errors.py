@@ -13,7 +13,7 @@ VreidError
         │   ├── TooLarge         413: smaller images, or fewer in one request
         │   └── ImageRefused     an image that cannot be used (also a vreid ImageError)
         ├── NotPermitted         401 403: another API key is needed
-        │   └── KeyNeeded        401: there was none, or it is not valid
+        │   └── KeyNeeded        401, 429 after many: there was none, or it is not valid
         ├── NotThere             404: no such record, thumbnail or entry
         ├── Conflict             409
         │   ├── RecordExists     the id is taken
@@ -35,13 +35,24 @@ from vreid.errors import FingerprintMismatch, ImageError, VreidError
 PROBLEM_TYPE = "urn:vreid:problem:"
 """What the type of every problem of the service begins with."""
 
+TOO_MANY_FAILURES = "too-many-failures"
+"""Says in place of 401 that the key is not valid: a valid one is never told it."""
+
 
 class ClientError(VreidError):
     """Base of everything that a call can end with, besides its result."""
 
 
 class ServiceUnreachable(ClientError):
-    """No connection to the service came about, so nothing was sent."""
+    """No connection to the service came about, so nothing was sent.
+
+    Attributes:
+        may_pass: whether a later try may find the service; not where its certificate is refused.
+    """
+
+    def __init__(self, message: str, may_pass: bool = True) -> None:
+        super().__init__(message)
+        self.may_pass = may_pass
 
 
 class AnswerLost(ClientError):
@@ -214,6 +225,7 @@ class ServiceFailed(ServiceProblem):
 _BY_SLUG: dict[str, type[ServiceProblem]] = {
     "duplicate-record": RecordExists,
     "fingerprint-mismatch": ModelMismatch,
+    TOO_MANY_FAILURES: KeyNeeded,
     "empty-image": ImageRefused,
     "undecodable-image": ImageRefused,
     "unsupported-image": ImageRefused,

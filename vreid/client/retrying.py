@@ -5,8 +5,10 @@ Nothing is sent here. `exchange` yields what to do (`Send`, `Pause`) and is told
     outcome                                   sent again
     429 or 503 of the service                 with Retry-After, then: where the problem is one of
                                               NOTHING_DONE always, else what may be repeated
+    429 because of the key                    never: another key is needed
     429, 502, 503, 504 of something between   what may be repeated
     no connection                             always: nothing was sent
+    a certificate that is not accepted        never: no waiting changes it
     connection lost on the way                what may be repeated
 """
 
@@ -19,7 +21,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from vreid.client.answers import Answer, problem_of
-from vreid.client.errors import AnswerLost, ClientError, DeadlineExceeded, ServiceUnreachable
+from vreid.client.errors import (
+    TOO_MANY_FAILURES,
+    AnswerLost,
+    ClientError,
+    DeadlineExceeded,
+    ServiceUnreachable,
+)
 from vreid.client.requests import Request
 from vreid.errors import ConfigurationError
 
@@ -129,11 +137,13 @@ class Failure:
             sent, and its time is over.
         reason: what happened, in words.
         advice: what to do where nothing was sent.
+        may_pass: whether another try may go better.
     """
 
     kind: Literal["unsent", "lost", "late"]
     reason: str
     advice: str = "check the address and that the service runs"
+    may_pass: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,11 +232,14 @@ def _delay_before_next(
         return None
     pause = min(retry.longest_pause, retry.pause * 2.0 ** (attempt - 1)) * (0.5 + chance / 2)
     if isinstance(outcome, Failure):
-        return pause if outcome.kind == "unsent" or request.repeatable else None
+        is_safe = outcome.kind == "unsent" or request.repeatable
+        return pause if outcome.may_pass and is_safe else None
     problem = problem_of(outcome)
     if problem is None or problem.status not in (429, 502, 503, 504):
         return None
     if problem.is_own:
+        if problem.slug == TOO_MANY_FAILURES:
+            return None
         if problem.retry_after is None or problem.status not in (429, 503):
             return None
         if problem.slug not in NOTHING_DONE and not request.repeatable:
@@ -248,7 +261,8 @@ def _error_of(failure: Failure, request: Request, deadline: float | None) -> Cli
             "or send less at once"
         )
     if failure.kind == "unsent":
-        return ServiceUnreachable(f"{what} was not sent: {failure.reason}; {failure.advice}")
+        message = f"{what} was not sent: {failure.reason}; {failure.advice}"
+        return ServiceUnreachable(message, failure.may_pass)
     advice = (
         "check that the service runs, and send it again"
         if request.repeatable

@@ -38,6 +38,8 @@ def wait_until_ready(seconds: float = 60.0) -> Flow[Health]:
         try:
             return (yield from ready())
         except (ServiceUnreachable, AnswerLost, DeadlineExceeded) as error:
+            if isinstance(error, ServiceUnreachable) and not error.may_pass:
+                raise
             last: ClientError = error
         except ServiceProblem as error:
             if error.status not in _NOT_YET:

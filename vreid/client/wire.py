@@ -68,6 +68,7 @@ def failure_of(error: httpx.RequestError, step: Send) -> Failure:
             f"the service's certificate was not accepted ({error})",
             "use the name that the certificate is for, and give the file of the authority that "
             "signed it: VREID_CA_CERTIFICATE, --ca-certificate, or Client(verify=PATH)",
+            may_pass=False,
         )
     if isinstance(error, httpx.ConnectError | httpx.UnsupportedProtocol | httpx.ProxyError):
         return Failure("unsent", str(error) or type(error).__name__)

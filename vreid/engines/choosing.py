@@ -49,7 +49,7 @@ def open_fastest(
             _LOGGER.warning("engine auto: no longer %s, measuring again (%s)", kept, error)
             drop_choice(directory, key)
         else:
-            _LOGGER.info("engine auto: %s (as measured at an earlier start)", kept)
+            _LOGGER.info("engine auto: %s (as measured before)", kept)
             return engine
     failures: dict[Candidate, _Failure] = {}
     measured = measure(candidates, _opening(request, failures))

@@ -1,10 +1,12 @@
 // The console's start: who calls, the navigation, and one view at a time.
 
-import { whoCalls, whyNot } from "./calls/access.js";
+import { whoCalls, whyNot } from "./access/who_calls.js";
 import { api } from "./calls/api.js";
 import { element } from "./parts/elements.js";
-import { showKeyButton } from "./calls/key_button.js";
-import { currentKey, onKeyChange } from "./calls/key.js";
+import { askForKey } from "./access/key_dialog.js";
+import { showKeyButton } from "./access/key_button.js";
+import { askAgain, currentKey, onKeyChange, setAsker } from "./calls/key.js";
+import { unreachable } from "./calls/problem.js";
 import { go, parseRoute, recordRoute } from "./router.js";
 import { showEmpty, showLoading, showProblem } from "./parts/states.js";
 
@@ -42,10 +44,18 @@ async function start() {
   showKeyButton(access, start);
   showNavigation();
   await show();
+  loadOthers();
+}
+
+// A console stays open for days: it must say that the service is gone also in a view that was not
+// shown before. A view that does not come now is asked for again when it is shown.
+function loadOthers() {
+  for (const { load } of Object.values(VIEWS)) load().catch(() => {});
 }
 
 async function show() {
   if (info === null) return;
+  askAgain();
   const route = parseRoute(window.location.hash);
   const name = Object.hasOwn(VIEWS, route.path) ? route.path : DEFAULT;
   const view = VIEWS[name];
@@ -63,16 +73,36 @@ async function show() {
   main.replaceChildren();
   main.removeAttribute("aria-busy");
   main.className = `view view-${name}`;
+  let module;
   try {
-    const module = await view.load();
+    module = await view.load();
+  } catch {
     if (turn !== shown) return;
+    showProblem(main, unreachable(), { retry: loadAgain });
+    nameView(view.title);
+    return;
+  }
+  if (turn !== shown) return;
+  try {
     endView = module.mount(main, contextOf(route)) ?? null;
   } catch (problem) {
     showProblem(main, problem);
+    nameView(view.title);
     return;
   }
   // At the start the browser's own order is right; later the focus would be lost with the view.
   if (turn > 1) focusHeading();
+}
+
+// Some browsers keep in mind that a module did not come, until the page is loaded anew.
+async function loadAgain() {
+  try {
+    await api.get("/me");
+  } catch {
+    await show();
+    return;
+  }
+  window.location.reload();
 }
 
 // A heading for who listens, where there is no view that has one.
@@ -118,6 +148,9 @@ function focusHeading() {
 // A view is made anew when it is gone back to, so the browser cannot know where it stood.
 window.history.scrollRestoration = "manual";
 window.addEventListener("hashchange", show);
+setAsker(askForKey);
+// A key that was declined is asked for again when somebody does something.
+document.addEventListener("click", askAgain, { capture: true });
 // Its address would be taken for a route.
 document.getElementById("skip").addEventListener("click", (event) => {
   event.preventDefault();
@@ -127,7 +160,12 @@ onKeyChange(async () => {
   // While starting, start itself goes on with the new key; a forgotten key begins anew.
   if (info === null || currentKey() === null) return;
   const before = access.role;
-  access = await whoCalls();
+  try {
+    access = await whoCalls();
+  } catch {
+    // The call that the key was asked for says what is wrong.
+    return;
+  }
   showKeyButton(access, start);
   showNavigation();
   markCurrent(parseRoute(window.location.hash).path || DEFAULT);

@@ -52,6 +52,7 @@ class RetentionThread:
         self._delete_selected = delete_selected
         self._rules = dict(rules)
         self._interval = interval
+        self._is_first = True
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gallery-retention", daemon=True)
 
@@ -81,4 +82,7 @@ class RetentionThread:
     def _delete_expired(self) -> None:
         count = sum(map(self._delete_selected, expired(self._rules, datetime.now(UTC))))
         if count:
-            logger.info("%d records were older than their retention and have been deleted", count)
+            # What a start deletes may be an archive that somebody gave too short an age.
+            level = logging.WARNING if self._is_first else logging.INFO
+            logger.log(level, "%d records older than their retention have been deleted", count)
+        self._is_first = False

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from service.errors import GalleryError, GalleryUnwritable
-from service.gallery.repeating import RepeatingThread
 from service.gallery.store.store import GalleryStore
+from service.threads.repeating_thread import RepeatingThread
 from tests.service.gallery.builders import new_record
 from tests.service.gallery.index_builders import bytes_of, segment_paths
 from tests.service.gallery.sealing_process import SmallGallery, opened_gallery
@@ -105,9 +105,9 @@ def logged_while(gallery: SmallGallery) -> list[str]:
         tries += 1
         return gallery.index.step()
 
-    logger = logging.getLogger("service.gallery.repeating")
+    logger = logging.getLogger("service.threads.repeating_thread")
     logger.addHandler(handler := Keep())
-    thread = RepeatingThread("sealer", 0.001, step, "Records stay in memory")
+    thread = RepeatingThread("sealer", step, 0.001, "Records stay in memory")
     while tries < 10:
         pass
     thread.close()

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.mount_namespace import own_mounts
+
 _ON_A_SMALL_DISK = (
     'mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@"'  # size, directory, command
 )
@@ -22,10 +24,10 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the program reports that fills its disk."""
     directory = tmp_path_factory.mktemp("small-disk")
     script = "tests.service.gallery.full_disk_process"
-    own_mounts = ["unshare", "--mount", "--map-root-user", "sh", "-c", _ON_A_SMALL_DISK, "sh"]
+    mounted = [*own_mounts(), "sh", "-c", _ON_A_SMALL_DISK, "sh"]
     program = [sys.executable, "-m", script, str(directory)]
     finished = subprocess.run(
-        [*own_mounts, "3m", str(directory), *program],
+        [*mounted, "3m", str(directory), *program],
         capture_output=True,
         text=True,
         timeout=120,

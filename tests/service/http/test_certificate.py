@@ -3,6 +3,7 @@
 import os
 import ssl
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,27 @@ def signed(authority: Authority) -> Signed:
 def test_a_certificate_that_ends_soon_is_used_and_the_log_says_so(
     signed: Signed, caplog: pytest.LogCaptureFixture
 ) -> None:
-    load_certificate(signed.certificate, signed.key)
+    Certificate(signed.certificate, signed.key)
     assert "ends" in caplog.text
+
+
+def test_that_it_ends_soon_is_said_once_a_day(
+    authority: Authority, caplog: pytest.LogCaptureFixture
+) -> None:
+    signed = authority.sign("long", days=30)
+    begin = datetime.now(UTC)
+    now = [begin]
+    certificate = Certificate(signed.certificate, signed.key, clock=lambda: now[0])
+    said = []
+    for hour in range(0, 24 * 18, 6):
+        caplog.clear()
+        now[0] = begin + timedelta(hours=hour)
+        certificate.look()
+        said += [hour // 24 for record in caplog.records if record.levelname == "WARNING"]
+    assert said == [16, 17]
+    now[0] = begin + timedelta(days=31)
+    certificate.look()
+    assert "has ended" in caplog.text
 
 
 def test_what_cannot_be_used_is_refused_with_what_to_do(
@@ -38,6 +58,11 @@ def test_what_cannot_be_used_is_refused_with_what_to_do(
     secret = tmp_path / "secret.key"
     openssl("pkey", "-in", signed.key, "-aes256", "-passout", "pass:x", "-out", secret)
     old = authority.sign("old", days=-1)
+    weak = Signed(tmp_path / "weak.pem", tmp_path / "weak.key")
+    openssl(
+        *("req", "-x509", "-newkey", "rsa:512", "-nodes", "-keyout", weak.key),
+        *("-out", weak.certificate, "-days", "2", "-subj", "/CN=weak"),
+    )
     for certificate, key, sentence in (
         (old.certificate, old.key, "has expired"),
         (signed.certificate, old.key, "is not that of the certificate"),
@@ -47,6 +72,7 @@ def test_what_cannot_be_used_is_refused_with_what_to_do(
         (signed.certificate, text, "PEM form"),
         (signed.key, signed.key, "PEM form"),
         (signed.certificate, secret, "without: openssl pkey"),
+        (weak.certificate, weak.key, "too small"),
     ):
         with pytest.raises(ConfigurationError, match=sentence):
             load_certificate(certificate, key)

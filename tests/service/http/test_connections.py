@@ -1,6 +1,6 @@
 """The bounds of connections, by a clock that moves when told."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 
@@ -9,22 +9,15 @@ from service.http.connections import Connections
 
 
 @dataclass(eq=False)
-class Transport:
-    """What a connection's transport tells and is told."""
+class Connected:
+    """What a connection tells and is told."""
 
     unsent: int = 0
+    is_closing: bool = False
     is_aborted: bool = False
-
-    def get_write_buffer_size(self) -> int:
-        return self.unsent
 
     def abort(self) -> None:
         self.is_aborted = True
-
-
-@dataclass(eq=False)
-class Connected:
-    transport: Transport = field(default_factory=Transport)
 
 
 class Clock:
@@ -65,7 +58,7 @@ def test_one_too_many_takes_the_place_of_the_one_that_waits_the_longest(
     first, second, *_ = opened(connections, 8)
     connections.asks(first)
     opened(connections, 1)
-    assert (first.transport.is_aborted, second.transport.is_aborted) == (False, True)
+    assert (first.is_aborted, second.is_aborted) == (False, True)
     assert len(connections) == 8
 
 
@@ -82,9 +75,9 @@ def test_who_has_been_answered_waits_anew(connections: Connections, clock: Clock
     pass_to(9, connections, clock)
     connections.waits(early)
     pass_to(11, connections, clock)
-    assert (early.transport.is_aborted, late.transport.is_aborted) == (False, True)
+    assert (early.is_aborted, late.is_aborted) == (False, True)
     pass_to(20, connections, clock)
-    assert early.transport.is_aborted
+    assert early.is_aborted
     assert len(connections) == 0
 
 
@@ -94,15 +87,80 @@ def test_who_takes_nothing_of_the_answer_is_sent_away(
     stalled, slow, gone = opened(connections, 3)
     for each in (stalled, slow, gone):
         connections.asks(each)
-        each.transport.unsent = 10**6
+        each.unsent = 10**6
     for second in range(10, 100, 10):
-        slow.transport.unsent -= 10_000
+        slow.unsent -= 10_000
         if second == 10:
             connections.closed(gone)
         pass_to(second, connections, clock)
-    assert (stalled.transport.is_aborted, slow.transport.is_aborted) == (True, False)
+    assert (stalled.is_aborted, slow.is_aborted) == (True, False)
     assert len(connections) == 1
-    assert not gone.transport.is_aborted
+    assert not gone.is_aborted
+
+
+def test_who_still_takes_the_last_answer_is_judged_by_that_alone(
+    connections: Connections, clock: Clock
+) -> None:
+    stalled, slow = opened(connections, 2)
+    for each in (stalled, slow):
+        connections.asks(each)
+        each.unsent = 10**6
+        connections.waits(each)
+    for second in range(1, 101):
+        slow.unsent -= 1_000
+        pass_to(second, connections, clock)
+        assert stalled.is_aborted == (second > 30)
+    assert not slow.is_aborted
+    slow.unsent = 0
+    pass_to(120, connections, clock)
+    assert slow.is_aborted
+
+
+def test_who_still_takes_the_last_answer_gives_no_place_to_others(
+    connections: Connections,
+) -> None:
+    taking, silent, *others = opened(connections, 8)
+    connections.asks(taking)
+    taking.unsent = 10**6
+    connections.waits(taking)
+    for each in (taking, *others):
+        each.unsent = 10**6
+    opened(connections, 1)
+    assert (taking.is_aborted, silent.is_aborted) == (False, True)
+
+
+def test_where_all_take_answers_there_is_no_room(connections: Connections) -> None:
+    taking = opened(connections, 8)
+    for each in taking:
+        each.unsent = 1
+    assert not connections.opened(Connected())
+    assert not any(each.is_aborted for each in taking)
+
+
+def test_after_its_handshake_a_connection_counts_once_and_waits_anew(
+    connections: Connections, clock: Clock
+) -> None:
+    early, late = opened(connections, 2)
+    pass_to(9, connections, clock)
+    assert connections.opened(early)
+    assert len(connections) == 2
+    pass_to(11, connections, clock)
+    assert (early.is_aborted, late.is_aborted) == (False, True)
+
+
+def test_who_never_says_goodbye_is_ended_when_all_is_sent(
+    connections: Connections, clock: Clock
+) -> None:
+    (leaving,) = opened(connections, 1)
+    leaving.is_closing = True
+    leaving.unsent = 10**6
+    for second in range(1, 6):
+        leaving.unsent -= 10_000
+        pass_to(second, connections, clock)
+    assert not leaving.is_aborted
+    leaving.unsent = 0
+    pass_to(8, connections, clock)
+    assert leaving.is_aborted
 
 
 def test_time_in_which_the_service_did_not_listen_is_held_against_nobody(
@@ -112,6 +170,6 @@ def test_time_in_which_the_service_did_not_listen_is_held_against_nobody(
     pass_to(5, connections, clock)
     clock.now = 100
     connections.sweep()
-    assert not waiting.transport.is_aborted
+    assert not waiting.is_aborted
     pass_to(110, connections, clock)
-    assert waiting.transport.is_aborted
+    assert waiting.is_aborted

@@ -11,7 +11,14 @@ import pytest
 from jsonschema_rs import Draft202012Validator
 
 from service.http.openapi_document import DOCUMENT, document_text
-from service.messages.problems import KINDS
+from service.messages.problems import (
+    HEAD_TOO_LARGE,
+    KINDS,
+    SHUTTING_DOWN,
+    TOO_MANY_CONNECTIONS,
+    UNEXPECTED,
+    UNREADABLE_REQUEST,
+)
 from vreid import __version__
 
 Operation = dict[str, Any]
@@ -105,6 +112,38 @@ def test_every_required_parameter_has_an_example(document: dict[str, Any]) -> No
             assert "example" in parameter or not parameter["required"], f"{call} {parameter}"
 
 
+def problems(document: dict[str, Any], operation: Operation, status: str) -> set[str]:
+    """The kinds that a call's answer of a status may have."""
+    answer = operation["responses"].get(status, {}).get("content", {})
+    described = answer.get("application/problem+json", {})
+    return {value["type"].rpartition(":")[2] for value in examples(document, described)}
+
+
+def test_every_call_says_how_it_may_be_refused_before_it_is_looked_at(
+    document: dict[str, Any],
+) -> None:
+    for call, operation in operations(document):
+        assert "unreadable-request" in problems(document, operation, "400"), call
+        assert "head-too-large" in problems(document, operation, "431"), call
+        assert "too-many-connections" in problems(document, operation, "503"), call
+
+
+def test_every_call_that_needs_a_key_says_that_too_many_wrong_ones_are_told_less(
+    document: dict[str, Any],
+) -> None:
+    guarded = [each for _, each in operations(document) if each["security"]]
+    assert len(guarded) > 10
+    for operation in guarded:
+        assert {"too-many-failures", "too-many-requests"} <= problems(document, operation, "429")
+
+
+def test_what_is_told_while_the_service_ends_is_described_as_it_is(
+    document: dict[str, Any],
+) -> None:
+    example = document["components"]["examples"]["shutting-down"]
+    assert example["summary"] == example["value"]["title"] == SHUTTING_DOWN.title
+
+
 def test_every_call_says_that_it_may_fail_and_that_its_host_may_be_wrong(
     document: dict[str, Any],
 ) -> None:
@@ -132,6 +171,8 @@ def test_every_kind_of_problem_of_a_request_is_described_by_some_call(
     }
     # What these derive from is what is raised; nobody sees that a client has gone.
     general = {"unusable-image", "unknown-modality", "unusable-sample", "unusable-features"}
-    unseen = {*general, "client-gone", "too-many-failures"}
-    missing = {kind.slug for kind in KINDS.values() if kind.type not in described}
+    unseen = {*general, "client-gone"}
+    # The router's own answers are those of calls that the document does not have.
+    others = (SHUTTING_DOWN, UNREADABLE_REQUEST, HEAD_TOO_LARGE, TOO_MANY_CONNECTIONS, UNEXPECTED)
+    missing = {kind.slug for kind in (*KINDS.values(), *others) if kind.type not in described}
     assert missing <= unseen

@@ -222,6 +222,7 @@ def test_the_call_is_described_with_its_header_and_an_example(
     document = service[0].get("/openapi.json").json()
     described = document["paths"]["/ingest"]["post"]
     assert [each["name"] for each in described["parameters"]] == ["Idempotency-Key"]
-    assert described["requestBody"]["content"]["application/json"]["example"]["samples"]
+    examples = described["requestBody"]["content"]["application/json"]["examples"]
+    assert all(each["value"]["samples"] for each in examples.values())
     assert "202" in described["responses"]
     assert "identity" in document["components"]["schemas"]["IngestForm"]["properties"]

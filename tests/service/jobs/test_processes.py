@@ -5,21 +5,20 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from service.gallery.store.store import GalleryStore
-from service.jobs.job import FOLDER, Job
+from service.jobs.job import FOLDER
 from service.jobs.listing import jobs_of
 from tests.bundles import make_tiny_bundle
+from tests.mount_namespace import own_mounts
 from tests.service.indexing.pictures import write_picture
+from tests.service.indexing.waiting_picture import make_waiting_picture, while_waiting
 from vreid.bundle import Bundle
 
-PICTURES = 500
-"""So many that the job is still at work when the signal arrives, however late it is sent."""
+PICTURES = 6
 
 
 @pytest.fixture(scope="module")
@@ -40,37 +39,27 @@ def index(source: Path, bundle: Bundle, gallery: Path, *more: str) -> list[str]:
     return [sys.executable, "-m", "vreid", *map(str, places)]
 
 
-def waited_for(
-    gallery: Path, process: subprocess.Popen[bytes], is_it: Callable[[Job], bool]
-) -> Job:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        for job in jobs_of(gallery):
-            if is_it(job):
-                return job
-        assert process.poll() is None, "the job ended before"
-        time.sleep(0.01)
-    raise AssertionError("the job told nothing")
-
-
 @pytest.mark.parametrize(
     ("ending", "state"), [(signal.SIGINT, "interrupted"), (signal.SIGKILL, "lost")]
 )
 def test_a_job_that_is_ended_halfway_does_not_seem_to_run(
-    tmp_path: Path, bundle: Bundle, archive: Path, ending: signal.Signals, state: str
+    tmp_path: Path, bundle: Bundle, ending: signal.Signals, state: str
 ) -> None:
-    gallery = tmp_path / "gallery"
+    gallery, source = tmp_path / "gallery", tmp_path / "archive"
+    for number in range(PICTURES):
+        write_picture(source / f"{number:03}.png", number)
+    in_the_middle = make_waiting_picture(source / "003-waits.png")
     process = subprocess.Popen(
-        index(archive, bundle, gallery, "--batch-size", "1"),
+        index(source, bundle, gallery, "--batch-size", "1"),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         # Whoever runs the tests in the background has it ignored, and children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    running = waited_for(gallery, process, lambda job: job.done > 0)
-    assert (running.state, running.source) == ("running", str(archive))
-    assert running.total in (None, PICTURES)
-    os.kill(process.pid, ending)
+    with while_waiting(in_the_middle, process):
+        [running] = jobs_of(gallery)
+        assert (running.state, running.source) == ("running", str(source))
+        os.kill(process.pid, ending)
     process.wait(timeout=60)
     [ended] = jobs_of(gallery)
     assert (ended.id, ended.state) == (running.id, state)
@@ -108,9 +97,9 @@ def test_a_job_goes_on_where_it_can_tell_nobody(
     gallery = tmp_path / "gallery"
     folder = gallery / FOLDER
     folder.mkdir(parents=True)
-    own_mounts = ["unshare", "--mount", "--map-root-user", "sh", "-c", MOUNTED[disk], "sh"]
+    mounted = [*own_mounts(), "sh", "-c", MOUNTED[disk], "sh", str(folder)]
     done = subprocess.run(
-        [*own_mounts, str(folder), *index(a_few(archive), bundle, gallery, "--json")],
+        [*mounted, *index(a_few(archive), bundle, gallery, "--json")],
         capture_output=True,
         text=True,
         timeout=120,

@@ -4,7 +4,6 @@ import httpx
 import pytest
 
 from service.app import create_app
-from service.http.route_patterns import calls_of
 from service.keys.access import (
     NEEDED,
     PUBLIC,
@@ -16,6 +15,7 @@ from service.keys.access import (
 from service.keys.errors import Forbidden
 from service.keys.key import ROLES, make_key
 from service.running import Running
+from service.scopes.route_patterns import calls_of
 
 
 def test_every_call_of_the_application_is_public_or_stands_in_the_table(

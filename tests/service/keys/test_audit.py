@@ -122,3 +122,24 @@ def test_after_its_end_it_refuses_lines(tmp_path: Path) -> None:
     log.close()
     with pytest.raises(AuditClosed):
         log.write({})
+
+
+def test_a_fault_that_nobody_foresaw_is_told_and_ends_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class FaultyOnce(AuditLog):
+        _faults = 1
+
+        def _append(self, lines: bytes) -> None:
+            if self._faults:
+                self._faults -= 1
+                raise ValueError("not foreseen")
+            super()._append(lines)
+
+    log = FaultyOnce(tmp_path)
+    with pytest.raises(AuditUnwritable, match="ValueError"):
+        log.submit({"number": 1}).result(timeout=60)
+    log.submit({"number": 2}).result(timeout=60)
+    log.close()
+    assert [entry["number"] for entry in lines(tmp_path)] == [2]
+    assert "not foreseen" in caplog.text

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +11,45 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.http.route_patterns import RoutePatterns
+from service.keys.failures import BURST_OF_ONE, Failures
 from service.keys.guard import KeyGuard
-from service.keys.key import make_key
+from service.keys.key import Role, make_key
 from service.keys.key_file import add_key
+from service.keys.key_ring import KeyRing
 from service.keys.opening import Access, open_access
+from service.keys.refused_lines import BURST, RefusedLines
 from service.keys.settings import AccessSettings
+from service.scopes.route_patterns import RoutePatterns
 
 
 class Guarded:
     def __init__(self, directory: Path) -> None:
-        key, self.token = make_key("gate", "admin")
         self.path = directory / "keys.json"
-        add_key(self.path, key)
+        self.key_id, self.token = self._added("admin")
         access = open_access(AccessSettings(keys=self.path))
         assert access is not None
-        self.access: Access = access
+        # On a clock that stands still, what is bounded a second is bounded at all.
+        self.access: Access = replace(
+            access, failures=Failures(lambda: 0.0), refused_lines=RefusedLines(lambda: 0.0)
+        )
+
+    def _added(self, role: Role, rate: float | None = None) -> tuple[str, str]:
+        key, token = make_key("gate", role, rate)
+        add_key(self.path, key)
+        return key.id, token
+
+    def call_with(self, role: Role, rate: float | None = None) -> None:
+        """Make calls with a new key from now on."""
+        self.key_id, self.token = self._added(role, rate)
+        self.access.ring.look()
+
+    def make_unreadable(self) -> None:
+        """Let the file of keys be unreadable for longer than the grace."""
+        self.access.ring.close()
+        ring = KeyRing(self.path, grace=0)
+        self.access = replace(self.access, ring=ring)
+        self.path.write_text("{")
+        ring.look()
 
     async def call(
         self, app: ASGIApp, method: str = "GET", query: bytes = b"", token: str | None = None
@@ -131,4 +155,39 @@ def test_a_caller_without_a_key_writes_short_lines_into_a_log_apart(guarded: Gua
     assert sent[0]["status"] == 401
     (line,) = guarded.lines("refused")
     assert len(line["query"]) < 1100
+    assert guarded.lines() == []
+
+
+def calls(guarded: Guarded, count: int, method: str = "GET") -> list[list[Message]]:
+    async def call() -> list[list[Message]]:
+        return [await guarded.call(PlainTextResponse(""), method) for _ in range(count)]
+
+    return asyncio.run(call())
+
+
+def test_refused_calls_of_a_key_cannot_fill_the_log(guarded: Guarded) -> None:
+    guarded.call_with("search")
+    answers = calls(guarded, 400, method="DELETE")
+    assert {answer[0]["status"] for answer in answers} == {403}
+    lines = guarded.lines()
+    assert len(lines) == BURST
+    assert {(line["key"], line["status"]) for line in lines} == {(guarded.key_id, 403)}
+    assert guarded.lines("refused") == []
+
+
+def test_calls_beyond_a_rate_cannot_fill_the_log(guarded: Guarded) -> None:
+    guarded.call_with("search", rate=0.001)
+    statuses = [answer[0]["status"] for answer in calls(guarded, 400)]
+    assert statuses == [200] + [429] * 399
+    assert len(guarded.lines()) == 1 + BURST
+
+
+def test_while_the_keys_cannot_be_read_calls_cannot_fill_the_log_of_refusals(
+    guarded: Guarded,
+) -> None:
+    guarded.make_unreadable()
+    answers = calls(guarded, 400)
+    assert {answer[0]["status"] for answer in answers} == {503}
+    assert all(b"keys-unreadable" in answer[1]["body"] for answer in answers)
+    assert len(guarded.lines("refused")) == BURST_OF_ONE
     assert guarded.lines() == []

@@ -1,6 +1,8 @@
 """Authentication by the keys in force."""
 
+import os
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -113,4 +115,59 @@ def test_a_change_is_followed_without_anybody_asking(path: Path) -> None:
     finally:
         ring.close()
     with pytest.raises(Unauthenticated):
+        ring.authenticate(f"Bearer {token}")
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.01)
+
+
+def is_refused(ring: KeyRing) -> bool:
+    try:
+        ring.check_readable()
+    except KeysUnreadable:
+        return True
+    return False
+
+
+def test_a_disk_that_hangs_ends_every_key_until_it_answers(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Opening a named pipe hangs until somebody writes, as a network's disk that is gone does."""
+    key, token = make_key("gate", "search")
+    add_key(path, key)
+    good, pipe, second = (path.with_name(name) for name in ("good", "pipe", "second"))
+    os.link(path, good)
+    os.mkfifo(pipe, 0o600)
+    os.link(pipe, second)
+    ring = KeyRing(path, grace=1)
+    ring.follow(interval=0.01)
+    try:
+        assert ring.authenticate(f"Bearer {token}") == key
+        os.replace(pipe, path)
+        wait_until(lambda: is_refused(ring))
+        with pytest.raises(KeysUnreadable):
+            ring.authenticate(f"Bearer {token}")
+        assert len([each for each in caplog.records if "look at" in each.message]) == 1
+    finally:
+        os.replace(good, path)
+        os.close(os.open(second, os.O_WRONLY))
+    try:
+        wait_until(lambda: not is_refused(ring))
+        assert ring.authenticate(f"Bearer {token}") == key
+    finally:
+        ring.close()
+
+
+def test_keys_that_nobody_follows_any_more_end(path: Path) -> None:
+    key, token = make_key("gate", "search")
+    add_key(path, key)
+    ring = KeyRing(path, grace=0.2)
+    ring.follow(interval=0.01)
+    ring.close()
+    wait_until(lambda: is_refused(ring))
+    with pytest.raises(KeysUnreadable):
         ring.authenticate(f"Bearer {token}")

@@ -6,6 +6,8 @@ import pytest
 from service.ingest.settings import IngestSettings
 from service.jobs.job import FOLDER
 from service.jobs.report import JobReport
+from service.keys.key import ROLES, Role, make_key
+from service.keys.key_file import add_key
 from service.running import Running
 from tests.redis_server import RedisServer, running_redis
 from tests.service.serving import running_service
@@ -58,6 +60,32 @@ def test_status_has_the_jobs_of_the_gallery(
         "rejected": 1,
         "reason": "the disk is full",
     }
+
+
+def test_where_things_lie_on_the_machine_is_told_to_admin_alone(
+    calibrated_bundle: Bundle, tmp_path: Path
+) -> None:
+    tokens: dict[Role, str] = {}
+    for role in ROLES:
+        key, tokens[role] = make_key(role, role)
+        add_key(tmp_path / "keys.json", key)
+    access = {"keys": tmp_path / "keys.json"}
+    place = tmp_path / "gallery"
+    with running_service(calibrated_bundle.path, place, access=access) as (client, _):
+        source = "/srv/of site 1/night"
+        report = JobReport(place, "index", source)
+        reason = f"{source} holds no images; see '/srv/logs/a.log' and https://vreid.example/docs/a"
+        report.end("interrupted", reason)
+        for role, token in tokens.items():
+            answer = client.get("/status", headers={"Authorization": f"Bearer {token}"})
+            [job] = answer.json()["jobs"]
+            if role == "admin":
+                assert (job["source"], job["reason"]) == (source, reason)
+            else:
+                assert job["source"] == "night"
+                assert "/srv" not in job["reason"]
+                assert "night holds no images; see 'a.log'" in job["reason"]
+                assert "https://vreid.example/docs/a" in job["reason"]
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"version": 2}'])

@@ -281,3 +281,16 @@ def test_an_entry_that_fails_is_an_error_with_the_reason(
         with pytest.raises(IngestUnfinished, match="rgb") as caught:
             asked.ask(lambda client: client.wait_for_ingest(receipt.id))
         assert caught.value.entry_id == receipt.id
+
+
+def test_status_says_what_runs_and_what_waits(asked: Asking) -> None:
+    found = asked.ask(lambda client: client.status())
+    assert found.version == asked.ask(lambda client: client.info()).version
+    assert found.queue.held >= 0
+    assert found.gallery is not None
+    assert found.jobs == ()
+
+
+def test_without_keys_everybody_is_admin(asked: Asking) -> None:
+    found = asked.ask(lambda client: client.me())
+    assert (found.authenticated, found.role, found.name) == (False, "admin", None)

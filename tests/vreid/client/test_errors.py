@@ -4,13 +4,14 @@ import pytest
 
 from tests.service.vehicles import picture
 from tests.vreid.client.asking import Asking, Kind, asking
-from tests.vreid.client.between import Between, answer
+from tests.vreid.client.between import Between, answer, problem
 from tests.vreid.client.seen import seen, sighted
 from vreid.client import (
     ClientError,
     Embedding,
     ImageRefused,
     Images,
+    KeyNeeded,
     ModelMismatch,
     NotPermitted,
     NotSetUp,
@@ -102,6 +103,15 @@ def test_an_odd_id_never_names_another_path(
     [request] = between.received
     assert re.fullmatch(r"/gallery/[^/?#]+", request.path)
     assert request.path not in ("/gallery/.", "/gallery/..")
+
+
+def test_too_many_calls_with_a_wrong_key_mean_that_a_key_is_needed(
+    asked_between: Asking, between: Between
+) -> None:
+    between.next(problem(429, "too-many-failures", Retry_After="1"))
+    with pytest.raises(KeyNeeded, match="VREID_API_KEY"):
+        asked_between.ask(lambda client: client.info())
+    assert len(between.received) == 1
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ FIRST_REQUESTS: list[Callable[[], Flow[Any]]] = [
     lambda: calls.ingest(sighted(0)),
     lambda: calls.ingest_progress("x"),
     lambda: calls.info(),
+    lambda: calls.status(),
+    lambda: calls.me(),
     lambda: calls.live(),
     lambda: calls.ready(),
     lambda: calls.metrics(),

@@ -117,10 +117,11 @@ def test_a_refusal_that_may_have_done_it_is_sent_again_only_where_that_is_safe(s
 
 
 def test_every_problem_that_did_nothing_is_one_of_the_service() -> None:
-    from service.messages.problems import KINDS
+    from service.messages.problems import KINDS, SHUTTING_DOWN, TOO_MANY_CONNECTIONS
 
-    retried = {kind.slug for kind in KINDS.values() if kind.retry_after is not None}
-    assert retried >= NOTHING_DONE - {"shutting-down"}
+    kinds = (*KINDS.values(), SHUTTING_DOWN, TOO_MANY_CONNECTIONS)
+    retried = {kind.slug for kind in kinds if kind.retry_after is not None}
+    assert retried >= NOTHING_DONE
     assert "gallery-unavailable" in retried - NOTHING_DONE
 
 
@@ -148,6 +149,17 @@ def test_what_may_have_been_carried_out_is_sent_again_only_where_that_is_safe() 
     assert Played(SAFE, [LOST, FINE]).result == Exchanged(FINE, follows_lost=True)
     with pytest.raises(AnswerLost, match="look before you send it again"):
         Played(ONCE, [LOST])
+
+
+def test_who_is_told_that_the_key_is_wrong_asks_once() -> None:
+    assert len(Played(SAFE, [own(429, "1", "too-many-failures")]).sent) == 1
+
+
+def test_a_certificate_that_is_not_accepted_is_asked_for_once() -> None:
+    failure = Failure("unsent", "not accepted", "give its authority", may_pass=False)
+    with pytest.raises(ServiceUnreachable, match="give its authority") as caught:
+        Played(SAFE, [failure])
+    assert not caught.value.may_pass
 
 
 def test_a_probe_is_asked_once() -> None:

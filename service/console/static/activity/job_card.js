@@ -1,10 +1,11 @@
 // One indexing, import or reindexing job: how far it is.
 
-import { element, fill } from "../parts/elements.js";
+import { nameOf } from "../jobs/job_words.js";
+import { element } from "../parts/elements.js";
+import { fillAnew, setText } from "../parts/redrawing.js";
 import { figureRows, timeElement } from "../parts/figures.js";
 import { count, duration, percent } from "../parts/formats.js";
 
-const KINDS = { index: "Indexing", import: "Import", reindex: "Reindexing" };
 const STATES = {
   running: ["Running", "running"],
   finished: ["Finished", "good"],
@@ -40,26 +41,20 @@ export function jobCard(first) {
     const hasChanged = before !== null && before !== job.state;
     before = job.state;
     const [word, kind] = STATES[job.state] ?? [job.state, ""];
-    state.textContent = word;
+    setText(state, word);
     state.className = `badge ${kind}`;
     card.dataset.state = job.state;
     showProgress(progress, job);
-    words.textContent = wordsOf(job);
-    advice.textContent = adviceOf(job);
+    setText(words, wordsOf(job));
+    setText(advice, adviceOf(job));
     advice.hidden = advice.textContent === "";
-    fill(facts, figureRows(rowsOf(job)));
-    fill(times, timesOf(job));
+    fillAnew(facts, figureRows(rowsOf(job)));
+    fillAnew(times, timesOf(job));
     return hasChanged;
   }
 
   update(first);
   return { card, update };
-}
-
-// "Indexing of /archive/march": what a job is called.
-export function nameOf(job) {
-  const kind = KINDS[job.kind] ?? job.kind;
-  return job.source ? `${kind} of ${job.source}` : kind;
 }
 
 function adviceOf(job) {

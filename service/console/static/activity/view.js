@@ -3,9 +3,12 @@
 import { announce } from "../parts/announcements.js";
 import { element, fill } from "../parts/elements.js";
 import { figures } from "../parts/figures.js";
-import { count, duration } from "../parts/formats.js";
-import { jobCard, nameOf } from "./job_card.js";
-import { isForbidden, poll } from "../calls/polling.js";
+import { clock, count, duration } from "../parts/formats.js";
+import { jobCard } from "./job_card.js";
+import { nameOf } from "../jobs/job_words.js";
+import { LOOK_SECONDS, poll } from "../calls/polling.js";
+import { isForbidden } from "../calls/problem.js";
+import { fillAnew, setText } from "../parts/redrawing.js";
 import { showEmpty, showLoading, showProblem } from "../parts/states.js";
 import { ticketLookup } from "./ticket_lookup.js";
 
@@ -13,6 +16,7 @@ const INTERVAL_MILLISECONDS = 2000;
 const LONG_LAG_SECONDS = 60;
 
 export function mount(main, { api, access }) {
+  const asOf = element("span", { class: "number" }, ".");
   const problem = element("div", { class: "activity-problem" });
   const ingest = element("div", { class: "activity-ingest" });
   const tickets = access.may("enrol") ? ticketLookup(api) : null;
@@ -23,7 +27,7 @@ export function mount(main, { api, access }) {
       "div",
       { class: "view-head" },
       element("h1", {}, "Activity"),
-      element("p", {}, "Looks again every two seconds."),
+      element("p", {}, "Looks again every two seconds", asOf),
     ),
     problem,
     section("Ingest", ingest, tickets),
@@ -39,9 +43,10 @@ export function mount(main, { api, access }) {
 
   async function look(isOver) {
     try {
-      const status = await api.get("/status");
+      const status = await api.get("/status", { seconds: LOOK_SECONDS });
       if (isOver()) return true;
       problem.replaceChildren();
+      setText(asOf, `; as of ${clock(new Date())}.`);
       showIngest(ingest, status.ingest);
       if (tickets) tickets.hidden = !status.ingest;
       showJobs(status.jobs ?? []);
@@ -88,7 +93,7 @@ function showIngest(container, ingest) {
   }
   container.dataset.shown = "figures";
   const lag = ingest.lag_seconds;
-  fill(
+  fillAnew(
     container,
     figures([
       ["Waiting", count(ingest.waiting)],

@@ -3,7 +3,7 @@
 import { ask } from "../parts/dialogs.js";
 import { element, fill } from "../parts/elements.js";
 import { filterWords } from "../labels/filter_words.js";
-import { plural } from "../parts/formats.js";
+import { count, plural } from "../parts/formats.js";
 import { check } from "../parts/fields.js";
 import { showLoading, showProblem } from "../parts/states.js";
 
@@ -26,31 +26,44 @@ export async function deleteMatching(api, filter) {
     action: "Delete",
     isReady: false,
     run: async () => {
+      const agreed = { matched, isWhole };
+      await countNow();
+      if (matched !== agreed.matched || (isWhole && !agreed.isWhole)) {
+        showCount(`There were ${count(agreed.matched)} when this was asked.`);
+        return false;
+      }
       deleted = (await api.delete(`/gallery?${deletion(filter, isWhole && { all: true })}`))
         .deleted;
+      return true;
     },
   });
-  count();
+  begin();
   return (await question.finished) ? deleted : null;
 
-  async function count() {
+  async function begin() {
     showLoading(counted, "Counting…");
     try {
-      const [dry, info] = await Promise.all([
-        api.delete(`/gallery?${deletion(filter, { dry_run: true })}`),
-        api.get("/info"),
-      ]);
-      matched = dry.matched;
-      isWhole = matched > 0 && matched >= info.gallery.records;
+      await countNow();
       showCount();
     } catch (problem) {
-      showProblem(counted, problem, { retry: count });
+      showProblem(counted, problem, { retry: begin });
     }
   }
 
-  function showCount() {
+  async function countNow() {
+    const [dry, info] = await Promise.all([
+      api.delete(`/gallery?${deletion(filter, { dry_run: true })}`),
+      api.get("/info"),
+    ]);
+    matched = dry.matched;
+    isWhole = matched > 0 && matched >= info.gallery.records;
+  }
+
+  // `change` says what is not as it was said before.
+  function showCount(change = "") {
     counted.removeAttribute("aria-busy");
     if (matched === 0) {
+      question.setReady(false);
       fill(
         counted,
         element("p", { role: "status" }, "No sighting matches: there is nothing to delete."),
@@ -66,6 +79,7 @@ export async function deleteMatching(api, filter) {
         { class: "deletion-words", role: "status" },
         element("strong", {}, words),
         " match.",
+        change && ` ${change}`,
       ),
       element("p", {}, "Their features and pictures go too. This cannot be undone."),
       consent && consent.root,

@@ -11,7 +11,8 @@ const PAGE = 48;
 // Returns {root, start, end, remove, selected, selectAll}:
 //   start(filter)     shows the first page of what passes a filter, null for all
 //   end()             when the view goes
-//   remove(ids)       takes cards away and puts the focus onto what stands there then
+//   remove(ids)       takes cards away and puts the focus onto what stands there then; returns
+//                     whether anything does
 //   selected()        the selected records
 //   selectAll(flag)   selects all that are shown, or none
 // `onCount({shown, isAll})` is called when there are more or fewer cards, `onSelection(count)` when
@@ -95,9 +96,10 @@ export function recordGrid({ api, pageLimit, maySelect, onCount, onSelection, on
     next?.querySelector("a").focus();
     const more = foot.querySelector("button");
     onCount({ shown: cards.size, isAll: more === null });
-    if (cards.size > 0) return;
+    if (cards.size > 0) return next !== null;
     if (more) more.click();
     else onEmpty(foot);
+    return false;
   }
 
   // What is still being asked for is shown and told no more.

@@ -6,7 +6,7 @@ import { deleteMatching } from "./filter_deletion.js";
 import { filterWords } from "../labels/filter_words.js";
 import { filters } from "../labels/filters.js";
 import { count, plural } from "../parts/formats.js";
-import { deleteRecords } from "../record/record_deletion.js";
+import { deleteRecords } from "../records/record_deletion.js";
 import { recordGrid } from "./record_grid.js";
 import { replaceRoute } from "../router.js";
 import { selectionBar } from "./selection_bar.js";
@@ -18,7 +18,7 @@ export function mount(main, { api, route, info, access }) {
   let shownNow = null;
   const isAdmin = access.may("admin");
   const heading = element("h1", { tabindex: "-1" }, "Browse");
-  const counted = element("p", { role: "status" });
+  const counted = element("p");
   const form = filterForm(filter, apply);
   const conditions = element("ul", {
     class: "conditions",
@@ -105,6 +105,7 @@ export function mount(main, { api, route, info, access }) {
   }
 
   function showNothing(container) {
+    announce(filter === null ? "There are no sightings yet." : "Nothing passes the filter.");
     if (filter !== null) {
       const clear = element(
         "button",
@@ -134,7 +135,8 @@ export function mount(main, { api, route, info, access }) {
     const deleted = [];
     const isDone = await deleteRecords(api, grid.selected(), (id) => deleted.push(id));
     total = Math.max(0, total - deleted.length);
-    grid.remove(deleted);
+    const isFocused = grid.remove(deleted);
+    if (deleted.length > 0 && !isFocused) heading.focus();
     if (isDone) announce(`${plural(deleted.length, "sighting")} deleted.`);
   }
 
@@ -205,6 +207,6 @@ function filterOf(query) {
 function countWords(shown, isAll, total) {
   if (isAll) return shown === 0 ? "" : plural(shown, "sighting");
   if (total !== null && total > shown)
-    return `${count(shown)} of ${plural(total, "sighting")} shown, oldest first`;
+    return `${count(shown)} of ${plural(total, "sighting")} shown, in the order they were stored`;
   return `${plural(shown, "sighting")} shown, there are more`;
 }

@@ -1,11 +1,15 @@
-// The API key: asked for when the service answers 401, kept for this tab only.
-
-import { element, fill, freshId } from "../parts/elements.js";
+// The API key: kept for this tab only, and replaced when the service does not take it.
 
 const STORED = "vreid.key";
 const CHANGED = "vreid-key-changed";
 
+// A header holds nothing else; fetch() throws at it.
+const WRITABLE = /^[\x21-\x7e]+$/;
+
+let ask = async () => null;
 let asking = null;
+// The key that was refused when the reader would rather not give another one; undefined: none.
+let declined;
 
 export function currentKey() {
   return sessionStorage.getItem(STORED);
@@ -13,6 +17,7 @@ export function currentKey() {
 
 export function forgetKey() {
   sessionStorage.removeItem(STORED);
+  askAgain();
   document.dispatchEvent(new CustomEvent(CHANGED));
 }
 
@@ -20,66 +25,42 @@ export function onKeyChange(listener) {
   document.addEventListener(CHANGED, listener);
 }
 
+// Whether a text may be a key at all.
+export function isWritable(key) {
+  return WRITABLE.test(key);
+}
+
+// `asker(refused)` resolves to the key that was given, null where the reader would rather not.
+export function setAsker(asker) {
+  ask = asker;
+}
+
 // Asks for a key because the service refused `refused` (null: none was sent).
-// True: there is another key now, ask the service again. False: the reader would rather not.
-// Calls that are refused at the same moment share one question.
-export async function askForKey(refused) {
+// True: there is another key now, ask the service again. False: the reader would rather not, now
+// or when the same key was refused before. Calls that are refused at the same moment share one
+// question.
+export async function keyInsteadOf(refused) {
   if (currentKey() !== refused) return true;
-  asking ??= ask(refused).finally(() => {
+  if (declined === refused) return false;
+  asking ??= replace(refused).finally(() => {
     asking = null;
   });
   return asking;
 }
 
-function ask(refused) {
-  return new Promise((resolve) => {
-    const input = element("input", {
-      id: freshId("key"),
-      type: "password",
-      autocomplete: "off",
-      spellcheck: "false",
-      required: true,
-    });
-    const fault = element("p", { class: "fault", role: "alert", id: freshId("key-fault") });
-    input.setAttribute("aria-describedby", fault.id);
-    const heading = element("h2", { id: freshId("key-heading") }, "This service needs an API key");
-    const form = element(
-      "form",
-      { class: "dialog-form", method: "dialog" },
-      heading,
-      element(
-        "p",
-        { class: "quiet" },
-        "Ask whoever runs the service for one. It is kept in this tab only, until you close it.",
-      ),
-      element("label", { for: input.id }, "API key"),
-      input,
-      fault,
-      element(
-        "div",
-        { class: "actions" },
-        element("button", { type: "submit", class: "primary" }, "Use this key"),
-        element("button", { type: "button", onclick: () => dialog.close() }, "Not now"),
-      ),
-    );
-    const dialog = element("dialog", { "aria-labelledby": heading.id, class: "key-dialog" }, form);
-    let isGiven = false;
+// What somebody begins by hand asks again for a key that was declined before.
+export function askAgain() {
+  declined = undefined;
+}
 
-    if (refused !== null) {
-      fill(fault, "The service does not accept the key of this tab any more, or it was mistyped.");
-    }
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      sessionStorage.setItem(STORED, input.value.trim());
-      isGiven = true;
-      dialog.close();
-    });
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      resolve(isGiven);
-      if (isGiven) document.dispatchEvent(new CustomEvent(CHANGED));
-    });
-    document.body.append(dialog);
-    dialog.showModal();
-  });
+async function replace(refused) {
+  const key = await ask(refused);
+  if (key === null) {
+    declined = refused;
+    return false;
+  }
+  sessionStorage.setItem(STORED, key);
+  askAgain();
+  document.dispatchEvent(new CustomEvent(CHANGED));
+  return true;
 }

@@ -1,11 +1,7 @@
 // Looking again and again, while somebody can see it.
 
-import { ApiProblem } from "./api.js";
-
-// Whether a problem is one that looking again does not end: it would ask for a key again.
-export function isForbidden(problem) {
-  return problem instanceof ApiProblem && [401, 403].includes(problem.status);
-}
+// How long one of many looks may take: the next one comes soon.
+export const LOOK_SECONDS = 10;
 
 // Looks now, and again some milliseconds after each look has ended, while the page is visible; a
 // page that was hidden looks at once when it is seen again. `look(isOver)` is asynchronous, handles
@@ -20,10 +16,15 @@ export function poll(milliseconds, look) {
     clearTimeout(timer);
     if (isOver || isLooking || document.visibilityState === "hidden") return;
     isLooking = true;
-    const goesOn = await look(() => isOver);
-    isLooking = false;
-    if (goesOn === false) stop();
-    if (!isOver) timer = setTimeout(once, milliseconds);
+    let goesOn = true;
+    try {
+      goesOn = await look(() => isOver);
+    } finally {
+      // Also after a fault of the page's own, which the browser's console then has.
+      isLooking = false;
+      if (goesOn === false) stop();
+      if (!isOver) timer = setTimeout(once, milliseconds);
+    }
   }
 
   function stop() {

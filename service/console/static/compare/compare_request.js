@@ -1,6 +1,6 @@
 // The call that compares two sides, each of them a record or pictures.
 
-import { formOf } from "../search/search_request.js";
+import { formOf } from "../pictures/picture_form.js";
 
 // A side is {id} or {files}.
 export function compare(api, a, b, policy, signal) {

@@ -3,7 +3,8 @@
 import { contributionsBar } from "../pictures/contributions.js";
 import { element, fill } from "../parts/elements.js";
 import { count, moment, percent, score } from "../parts/formats.js";
-import { MODALITIES, MODALITY_NAMES, picture, showBlob } from "../pictures/pictures.js";
+import { showBlob } from "../pictures/loading.js";
+import { MODALITIES, MODALITY_NAMES, picture } from "../pictures/pictures.js";
 import { recordRoute } from "../router.js";
 
 // Scores that are nearer to the threshold are said to be near.
@@ -47,9 +48,15 @@ function comparisonPanel(answer) {
     element(
       "dl",
       { class: "comparison-facts" },
-      fact("Probability", answer.probability === null ? "not calibrated" : percent(answer.probability)),
-      fact("Score", score(answer.score)),
-      verdict && fact("Threshold", score(verdict.threshold)),
+      fact(
+        "Probability",
+        answer.probability === null
+          ? "not calibrated"
+          : [percent(answer.probability), " ", element("span", { class: "prior" }, "if 1 in 2 were the same")],
+        verdict?.same === false ? "probability minor" : "probability",
+      ),
+      fact("Score", score(answer.score), "score"),
+      verdict && fact("Threshold", score(verdict.threshold), "score"),
     ),
     contributionsBar(answer.contributions, { rgb: true, nir: true, tir: true }),
     verdict &&
@@ -57,15 +64,15 @@ function comparisonPanel(answer) {
         "p",
         { class: "quiet small" },
         `At this threshold, 1 in ${count(Math.round(1 / verdict.false_accept_rate))} different vehicles would pass as the same. `,
-        "The probability takes it that half of all pairs are the same: decide by the threshold.",
+        "Decide by it, not by the probability.",
       ),
     answer.warnings.length > 0 &&
       element("ul", { class: "warnings" }, answer.warnings.map((each) => element("li", {}, each))),
   );
 }
 
-function fact(name, value) {
-  return element("div", { class: "fact score" }, element("dt", {}, name), element("dd", {}, value));
+function fact(name, value, kind) {
+  return element("div", { class: `fact ${kind}` }, element("dt", {}, name), element("dd", {}, value));
 }
 
 function sideHead(letter, side) {
@@ -108,6 +115,6 @@ function ownPicture(side, modality, name) {
     frame.classList.add("absent");
     fill(frame, `${file.name}: no preview`);
   });
-  showBlob(image, URL.createObjectURL(file));
+  showBlob(image, file);
   return frame;
 }

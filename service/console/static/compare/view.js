@@ -6,8 +6,8 @@ import { showComparison, verdictWords } from "./compare_result.js";
 import { compareSide } from "./compare_side.js";
 import { element, fill } from "../parts/elements.js";
 import { replaceRoute } from "../router.js";
-import { recall } from "../search/search_memory.js";
-import { showLoading, showProblem } from "../parts/states.js";
+import { recall } from "../memory/search_memory.js";
+import { showEmpty, showLoading, showProblem } from "../parts/states.js";
 
 export function mount(main, context) {
   const { api, route } = context;
@@ -76,6 +76,18 @@ export function mount(main, context) {
     }
   }
 
+  // Pictures are in no address, and a page that is loaded anew keeps none.
+  function tellWhatIsGone(search) {
+    const gone = new Set((route.query.get("pictures") ?? "").toUpperCase());
+    if (route.query.has("search") && search === null) gone.add("A");
+    if (gone.size === 0) return;
+    showEmpty(
+      result,
+      "The pictures of this comparison are gone",
+      `Choose those of vehicle ${[...gone].join(" and of vehicle ")} again.`,
+    );
+  }
+
   async function recordOf({ id }, signal) {
     return id === null ? null : api.get(`/gallery/${encodeURIComponent(id)}`, { signal });
   }
@@ -91,16 +103,25 @@ export function mount(main, context) {
   const search = recall(route.query.get("search"));
   if (search?.files) sides.a.setFiles(search.files);
   if (sides.a.side() && sides.b.side()) begin();
+  else tellWhatIsGone(search);
 
   return () => asking?.abort();
 }
 
-// Pictures are in no address; those of a search are found by its number.
+// Pictures are in no address: those of a search are found by its number, and of others it says that
+// there were some.
 function routeOf(a, b, search) {
+  const isOfSearch = a.files !== null && isSame(a.files, recall(search)?.files ?? {});
   const parameters = new URLSearchParams();
   if (a.id !== null) parameters.set("a", a.id);
-  else if (search !== null) parameters.set("search", search);
+  else if (isOfSearch) parameters.set("search", search);
   if (b.id !== null) parameters.set("b", b.id);
-  const text = String(parameters);
-  return text ? `compare?${text}` : "compare";
+  const others = [a.files !== null && !isOfSearch && "a", b.files !== null && "b"].filter(Boolean);
+  if (others.length > 0) parameters.set("pictures", others.join(""));
+  return `compare?${parameters}`;
+}
+
+function isSame(files, others) {
+  const names = new Set([...Object.keys(files), ...Object.keys(others)]);
+  return [...names].every((name) => files[name] === others[name]);
 }

@@ -1,12 +1,12 @@
 // Enrol: pictures of a vehicle and what is known about them become a record of the gallery.
 
 import { announce } from "../parts/announcements.js";
-import { ApiProblem } from "../calls/api.js";
+import { ApiProblem } from "../calls/problem.js";
 import { element, fill } from "../parts/elements.js";
 import { enrolledCard } from "./enrolled_card.js";
 import { field } from "../parts/fields.js";
 import { labelFields } from "../labels/label_fields.js";
-import { formOf } from "../search/search_request.js";
+import { formOf } from "../pictures/picture_form.js";
 import { slots } from "../pictures/slots.js";
 import { showEmpty, showProblem } from "../parts/states.js";
 
@@ -15,7 +15,7 @@ export function mount(main, { api }) {
   const taken = slots(slotsPlace);
   const labels = labelFields();
   const id = field("Record id", {
-    hint: "Left empty, the service makes one.",
+    hint: "Left empty, one is made.",
     autocomplete: "off",
     spellcheck: "false",
     maxlength: 256,
@@ -48,6 +48,8 @@ export function mount(main, { api }) {
   showEmpty(emptyPlace, "Nothing enrolled yet", "What you enrol is listed here, with a link to its record.");
   enrolled.append(emptyPlace);
   let isBusy = false;
+  // Of these pictures, where none is typed: what is sent again after a lost answer is stored once.
+  let madeId = freshRecordId();
 
   main.append(
     element(
@@ -81,7 +83,7 @@ export function mount(main, { api }) {
     if (told === null) return;
     setBusy(true);
     try {
-      const record = await api.post("/gallery", formOf(taken.files(), membersOf(told)));
+      const record = await store(formOf(taken.files(), membersOf(told)));
       emptyPlace.remove();
       list.prepend(enrolledCard(record));
       announce(`Enrolled as ${record.id}.`);
@@ -93,8 +95,20 @@ export function mount(main, { api }) {
     }
   }
 
+  // Nobody else has the made id: where it is taken, it was this form whose answer was lost.
+  async function store(sent) {
+    const isMade = sent.get("id") === madeId;
+    try {
+      return await api.post("/gallery", sent);
+    } catch (problem) {
+      if (!isMade || problem.type !== "duplicate-record") throw problem;
+      const record = await api.get(`/gallery/${encodeURIComponent(sent.get("id"))}`);
+      return { warnings: [], ...record };
+    }
+  }
+
   function membersOf({ attributes, ...told }) {
-    const members = { ...told, id: id.input.value.trim() };
+    const members = { ...told, id: id.input.value.trim() || madeId };
     const given = Object.fromEntries(Object.entries(members).filter(([, value]) => value));
     return Object.keys(attributes).length > 0 ? { ...given, attributes } : given;
   }
@@ -119,8 +133,17 @@ export function mount(main, { api }) {
     fill(submit, busy ? "Enrolling…" : "Enrol");
   }
 
+  taken.onChange(() => {
+    madeId = freshRecordId();
+  });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     enrol();
   });
+}
+
+// 32 hexadecimal digits. crypto.randomUUID() is not there on a page that came by plain HTTP.
+function freshRecordId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,6 +1,7 @@
 // Rows of conditions on attributes, as in a filter.
 
 import { element, fill } from "../parts/elements.js";
+import { listed, listText } from "./label_list.js";
 
 const KINDS = {
   is: "is one of",
@@ -9,7 +10,8 @@ const KINDS = {
   exists: "is known",
 };
 
-// {root, read() -> the filter's "attributes", set(attributes)}
+// {root, read(), set(attributes)}: read() gives the filter's "attributes"; set() returns those that no
+// row can show, undefined where there is none.
 export function attributeConditions(root) {
   const rows = element("div", { class: "attribute-rows" });
   const add = element(
@@ -32,12 +34,20 @@ export function attributeConditions(root) {
       }
       return attributes;
     },
-    set(attributes) {
+    set(attributes = {}) {
+      if (attributes === null || typeof attributes !== "object") {
+        rows.replaceChildren();
+        return attributes;
+      }
+      const entries = Object.entries(attributes);
+      const shown = entries.filter(([name, condition]) => isShown(name, condition));
+      const others = entries.filter(([name, condition]) => !isShown(name, condition));
       rows.replaceChildren(
-        ...Object.entries(attributes).flatMap(([name, condition]) =>
+        ...shown.flatMap(([name, condition]) =>
           rowsOf(condition).map(([kind, text]) => rowElement(name, kind, text, add)),
         ),
       );
+      return others.length > 0 ? Object.fromEntries(others) : undefined;
     },
   };
 }
@@ -94,7 +104,7 @@ function valuesOf(row) {
 function conditionOf(kind, text) {
   if (kind === "exists") return { exists: true };
   if (kind === "is") {
-    return text.split(",").flatMap((each) => meanings(each.trim()));
+    return listed(text).flatMap(meanings);
   }
   return { [kind]: isNumber(text) ? Number(text) : text };
 }
@@ -116,9 +126,28 @@ function merge(attributes, name, condition) {
 }
 
 function rowsOf(condition) {
-  if (Array.isArray(condition)) return [["is", [...new Set(condition.map(String))].join(", ")]];
-  if (typeof condition !== "object") return [["is", String(condition)]];
-  return Object.entries(condition)
-    .filter(([kind]) => kind in KINDS)
-    .map(([kind, value]) => [kind, kind === "exists" ? "" : String(value)]);
+  if (Array.isArray(condition)) return [["is", listText([...new Set(condition.map(String))])]];
+  if (condition === null || typeof condition !== "object") return [["is", listText([String(condition)])]];
+  return Object.entries(condition).map(([kind, value]) => [
+    kind,
+    kind === "exists" ? "" : String(value),
+  ]);
+}
+
+// Whether the rows of a condition read as the same condition: what would be another one, as a number
+// that is not asked for as a text too, is no row's.
+function isShown(name, condition) {
+  const rows = rowsOf(condition);
+  const isKnown = ([kind, text]) => kind in KINDS && (text.trim() !== "" || kind === "exists");
+  if (name.trim() !== name || name === "" || rows.length === 0 || !rows.every(isKnown)) return false;
+  const read = {};
+  for (const [kind, text] of rows) merge(read, name, conditionOf(kind, text.trim()));
+  return meaningOf(read[name]) === meaningOf(condition);
+}
+
+// Conditions of the same meaning are the same text.
+function meaningOf(condition) {
+  const isRange = condition !== null && typeof condition === "object" && !Array.isArray(condition);
+  if (isRange) return JSON.stringify(Object.entries(condition).sort());
+  return JSON.stringify([...new Set([condition].flat())].map((each) => JSON.stringify(each)).sort());
 }

@@ -3,13 +3,21 @@
 import { attributeConditions } from "./attribute_conditions.js";
 import { element, fill, freshId } from "../parts/elements.js";
 import { check, field } from "../parts/fields.js";
+import { filterWords } from "./filter_words.js";
+import { listed, listText } from "./label_list.js";
+import { instant, isShownWhole, localTime, TIME_FIELD, zoneWords } from "./local_time.js";
+
+const LISTS = ["camera", "exclude_camera", "identity", "scene"];
 
 // Makes the form in a container. `scope` is "search" or "gallery"; a gallery has no query, so
 // nothing there is relative to one.
 //   read()              the filter as the service takes it, null where nothing is asked for
-//   set(filter)         null empties the form; conditions it has no field for are kept and named
+//   set(filter, {camera, scene})
+//                       null empties the form; conditions it has no field for are kept and named;
+//                       camera and scene are where the query's pictures are from
 //   count()             how many conditions there are
 //   ofQuery()           {camera?, scene?}: where the query's own pictures are from
+//   missing()           the field that needs to be told for pictures, null where none does
 //   onChange(listener)
 export function filters(container, { scope }) {
   const several = freshId("several");
@@ -20,8 +28,8 @@ export function filters(container, { scope }) {
     identity: field("Identities", list),
     isUnnamed: check("Only sightings without an identity"),
     scene: field("Scenes", list),
-    from: field("Seen from", { type: "datetime-local", step: "1" }),
-    to: field("Seen before", { type: "datetime-local", step: "1" }),
+    from: field("Seen from", { ...TIME_FIELD, hint: zoneWords() }),
+    to: field("Seen before", TIME_FIELD),
     exclude_same_camera: check("Leave out the query's own camera"),
     exclude_same_scene: check("Leave out the query's own scene"),
     queryCamera: field("The pictures' camera", { autocomplete: "off" }),
@@ -38,7 +46,7 @@ export function filters(container, { scope }) {
     element(
       "div",
       { class: "filters" },
-      element("p", { class: "quiet small filters-hint", id: several }, "Put commas between several."),
+      element("p", { class: "quiet small filters-hint", id: several }, "Put commas between several, and quotes around a name that has a comma."),
       form.camera.root,
       form.exclude_camera.root,
       form.identity.root,
@@ -64,14 +72,14 @@ export function filters(container, { scope }) {
 
   function read() {
     const filter = { ...kept };
-    for (const name of ["camera", "exclude_camera", "identity", "scene"]) {
+    for (const name of LISTS) {
       const values = listed(form[name].input.value);
       if (values.length > 0) filter[name] = values;
     }
     if (form.isUnnamed.input.checked) filter.identity = { exists: false };
     const time = { from: instant(form.from.input.value), to: instant(form.to.input.value) };
-    if (time.from || time.to) filter.captured_at = withoutEmpty(time);
-    const attributes = conditions.read();
+    if (time.from || time.to) filter.captured_at = { ...kept.captured_at, ...withoutEmpty(time) };
+    const attributes = { ...kept.attributes, ...conditions.read() };
     if (Object.keys(attributes).length > 0) filter.attributes = attributes;
     for (const name of ["exclude_same_camera", "exclude_same_scene"]) {
       if (scope === "search" && form[name].input.checked) filter[name] = true;
@@ -79,29 +87,40 @@ export function filters(container, { scope }) {
     return Object.keys(filter).length > 0 ? filter : null;
   }
 
-  function set(filter) {
+  function set(filter, { camera = "", scene = "" } = {}) {
     const rest = { ...filter };
-    for (const name of ["camera", "exclude_camera", "identity", "scene"]) {
-      const isList = typeof rest[name] === "string" || Array.isArray(rest[name]);
-      form[name].input.value = isList ? [rest[name]].flat().join(", ") : "";
-      if (isList) delete rest[name];
+    for (const name of LISTS) {
+      const labels = labelsOf(rest[name]);
+      form[name].input.value = listText(labels);
+      if (labels.length > 0) delete rest[name];
     }
-    form.isUnnamed.input.checked = rest.identity?.exists === false;
+    form.isUnnamed.input.checked = isOnly(rest.identity, "exists", false);
     if (form.isUnnamed.input.checked) delete rest.identity;
-    const { from = "", to = "", ...otherTimes } = rest.captured_at ?? {};
-    form.from.input.value = localTime(from);
-    form.to.input.value = localTime(to);
-    if (Object.keys(otherTimes).length === 0) delete rest.captured_at;
-    conditions.set(rest.attributes ?? {});
-    delete rest.attributes;
+    rest.captured_at = setTimes(rest.captured_at);
+    rest.attributes = conditions.set(rest.attributes);
     for (const name of ["exclude_same_camera", "exclude_same_scene"]) {
       form[name].input.checked = rest[name] === true;
-      if (scope === "search") delete rest[name];
+      if (scope === "search" && rest[name] === true) delete rest[name];
     }
-    kept = rest;
+    form.queryCamera.input.value = camera;
+    form.queryScene.input.value = scene;
+    kept = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
     keptNote.hidden = Object.keys(kept).length === 0;
-    keptNote.textContent = `Also: ${JSON.stringify(kept)}`;
+    keptNote.textContent = `Also: ${filterWords(kept).join("; ")}`;
     adapt();
+  }
+
+  // Returns the condition on times that the fields do not show, undefined where they show all.
+  function setTimes(condition) {
+    const shown = isObject(condition)
+      ? ["from", "to"].filter((end) => isShownWhole(condition[end]))
+      : [];
+    for (const end of ["from", "to"]) {
+      form[end].input.value = shown.includes(end) ? localTime(condition[end]) : "";
+    }
+    if (shown.length === 0) return condition;
+    const others = Object.entries(condition).filter(([end]) => !shown.includes(end));
+    return others.length > 0 ? Object.fromEntries(others) : undefined;
   }
 
   container.addEventListener("input", adapt);
@@ -109,6 +128,15 @@ export function filters(container, { scope }) {
   return {
     read,
     set,
+    missing() {
+      for (const [box, told] of [
+        [form.exclude_same_camera, form.queryCamera],
+        [form.exclude_same_scene, form.queryScene],
+      ]) {
+        if (box.input.checked && told.input.value.trim() === "") return told.input;
+      }
+      return null;
+    },
     count: () => Object.keys(read() ?? {}).length,
     ofQuery: () =>
       withoutEmpty({
@@ -122,24 +150,21 @@ export function filters(container, { scope }) {
   };
 }
 
-function listed(text) {
-  return text
-    .split(",")
-    .map((each) => each.trim())
-    .filter(Boolean);
-}
-
 function withoutEmpty(values) {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value));
 }
 
-// The reader's local time -> the instant, as the service takes it.
-function instant(text) {
-  return text && new Date(text).toISOString();
+// The labels of a condition that a field shows; none where it says something else.
+function labelsOf(condition) {
+  const labels = [condition].flat();
+  return labels.every((label) => typeof label === "string" && label !== "") ? labels : [];
 }
 
-function localTime(text) {
-  if (!text) return "";
-  const moment = new Date(text);
-  return new Date(moment.getTime() - moment.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+function isObject(value) {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
+}
+
+// Whether a condition is {[name]: value} and nothing else.
+function isOnly(condition, name, value) {
+  return isObject(condition) && Object.keys(condition).length === 1 && condition[name] === value;
 }

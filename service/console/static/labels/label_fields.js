@@ -3,6 +3,7 @@
 import { attributeValues } from "./attribute_values.js";
 import { element } from "../parts/elements.js";
 import { field } from "../parts/fields.js";
+import { instant, localTime, TIME_FIELD, zoneWords } from "./local_time.js";
 
 const LONGEST_LABEL = 256;
 
@@ -19,7 +20,7 @@ export function labelFields(labels = {}) {
     camera: faultField("Camera"),
     scene: faultField("Scene"),
   };
-  const time = faultField("Seen at", { type: "datetime-local", step: "1", hint: zoneHint() });
+  const time = faultField("Seen at", { ...TIME_FIELD, hint: zoneWords() });
   const fields = { ...texts, captured_at: time };
   const rows = element("div");
   const attributes = attributeValues(rows);
@@ -46,7 +47,11 @@ export function labelFields(labels = {}) {
     clearFaults();
     // A browser reads half a time as an empty one.
     if (!time.input.validity.valid) {
-      time.show("The time is not complete: give day, hour, minute and second, or clear it.");
+      time.show(
+        time.input.validity.badInput
+          ? "The time is not complete: give day, hour, minute and second, or clear it."
+          : "The year has four digits.",
+      );
       time.input.focus();
       return null;
     }
@@ -113,19 +118,4 @@ function faultField(label, attributes = {}) {
 function sentence(text) {
   const begun = text.charAt(0).toUpperCase() + text.slice(1);
   return begun === "" || /[.!?]$/.test(begun) ? begun : `${begun}.`;
-}
-
-// A time of the service as a field shows it: in the reader's zone, to the second.
-function localTime(text) {
-  if (!text) return "";
-  const time = new Date(text);
-  return new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
-}
-
-function instant(local) {
-  return local ? new Date(local).toISOString() : null;
-}
-
-function zoneHint() {
-  return `In your time zone, ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`;
 }

@@ -4,9 +4,9 @@ import { element, freshId } from "./elements.js";
 import { showProblem } from "./states.js";
 
 // Asks before something that cannot be undone. `content` is nodes that say what is going to happen,
-// `action` the words on the button, `run` what it does: asynchronous, throws where it fails. The
-// dialog stays open while that works, and when it fails: then it shows the problem and can be
-// answered again. Afterwards the focus is where it was before.
+// `action` the words on the button, `run` what it does: asynchronous, throws where it fails, and
+// resolves to false where it has to be asked anew. The dialog stays open while that works, and when
+// it fails: then it shows the problem and can be answered again. Afterwards the focus is where it was before.
 //
 // Returns {finished, setReady, setAction}: `finished` becomes true where it was done, false where
 // not; setReady(false) holds the button back, setAction(words) names it anew.
@@ -21,7 +21,7 @@ export function ask({ title, content, action, run, isReady = true }) {
     heading,
     content,
     problem,
-    element("div", { class: "actions" }, act, cancel),
+    element("div", { class: "actions" }, cancel, act),
   );
   const dialog = element("dialog", { "aria-labelledby": heading.id }, form);
   let isBusy = false;
@@ -46,9 +46,8 @@ export function ask({ title, content, action, run, isReady = true }) {
     setBusy(true);
     problem.replaceChildren();
     try {
-      await run();
-      isDone = true;
-      dialog.close();
+      isDone = (await run()) !== false;
+      if (isDone) dialog.close();
     } catch (error) {
       showProblem(problem, error);
     } finally {

@@ -6,6 +6,8 @@ const moments = new Intl.DateTimeFormat("en-GB", {
   timeStyle: "long",
 });
 
+const times = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+
 export function count(number) {
   return counts.format(number);
 }
@@ -30,6 +32,11 @@ export function percent(share) {
 // An RFC 3339 time in the reader's time zone, which is named.
 export function moment(text) {
   return moments.format(new Date(text));
+}
+
+// The time of day to the second, in the reader's time zone.
+export function clock(date) {
+  return times.format(date);
 }
 
 // Whole seconds from ten on; waits that are shorter are told by tenths.

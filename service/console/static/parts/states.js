@@ -1,18 +1,21 @@
 // What a place of a view shows while there is nothing else to show: loading, empty, a problem.
 
 import { announce } from "./announcements.js";
-import { ApiProblem } from "../calls/api.js";
+import { ApiProblem } from "../calls/problem.js";
 import { element, fill } from "./elements.js";
-import { wordsOf } from "../calls/problem_words.js";
+import { wordsOf } from "./problem_words.js";
+
+// Whoever listens is told only of what takes its time: what comes at once speaks for itself.
+const TOLD_AFTER_MILLISECONDS = 2000;
 
 // `text` is a sentence as "Searching…".
 export function showLoading(container, text = "Loading…") {
   container.setAttribute("aria-busy", "true");
-  fill(
-    container,
-    element("div", { class: "state loading" }, element("span", { class: "spinner" }), text),
-  );
-  announce(text);
+  const shown = element("div", { class: "state loading" }, element("span", { class: "spinner" }), text);
+  fill(container, shown);
+  setTimeout(() => {
+    if (shown.isConnected) announce(text);
+  }, TOLD_AFTER_MILLISECONDS);
 }
 
 // `actions` are buttons or links.

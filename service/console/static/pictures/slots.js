@@ -2,13 +2,14 @@
 
 import { announce } from "../parts/announcements.js";
 import { element, fill, freshId } from "../parts/elements.js";
-import { MODALITIES, MODALITY_NAMES, MODALITY_WORDS, showBlob } from "./pictures.js";
+import { MODALITIES, MODALITY_NAMES, MODALITY_WORDS } from "./pictures.js";
+import { showBlob } from "./loading.js";
 import { assign } from "./slot_hints.js";
 
 const ACCEPTED = "image/jpeg,image/png,image/webp,image/bmp,image/tiff";
 
-// Every set of slots that is on the page, in the order they were made.
-const sets = new Set();
+// The slots that were made in a container, for as long as there is the container.
+const sets = new WeakMap();
 
 // Makes three slots in a container. `of` ends their names, as in "RGB picture of vehicle A".
 //   files()              {modality: File} of the slots that are filled
@@ -108,7 +109,7 @@ export function slots(container, { of = "" } = {}) {
     container,
     isFull: () => Object.keys(held).length === MODALITIES.length,
   };
-  sets.add(made);
+  sets.set(container, made);
   changed();
   return made;
 }
@@ -190,7 +191,7 @@ function slotElement(modality, of, { choose, move, remove, put }) {
       preview.hidden = !file;
       words.hidden = Boolean(file);
       if (file) {
-        showBlob(preview, URL.createObjectURL(file));
+        showBlob(preview, file);
         return;
       }
       preview.removeAttribute("src");
@@ -244,8 +245,9 @@ function refusal(files) {
 
 // Where pictures go that are pasted, or dropped beside the slots.
 function nearestSet() {
-  for (const each of sets) if (!each.container.isConnected) sets.delete(each);
-  const all = [...sets].filter((each) => !each.container.closest("[hidden]"));
+  const all = [...document.querySelectorAll(".slots-place")]
+    .filter((container) => !container.closest("[hidden]"))
+    .map((container) => sets.get(container));
   const focused = all.find((each) => each.container.contains(document.activeElement));
   return focused ?? all.find((each) => !each.isFull()) ?? all[0] ?? null;
 }

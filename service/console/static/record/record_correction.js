@@ -1,14 +1,15 @@
 // Correcting what is told about a record; its pictures never change.
 
-import { ApiProblem } from "../calls/api.js";
+import { ApiProblem } from "../calls/problem.js";
 import { element } from "../parts/elements.js";
 import { labelFields } from "../labels/label_fields.js";
 import { showProblem } from "../parts/states.js";
 
 // A form for a record at `path`; `whenSaved` is called with the record as it is then.
-export function correctionForm(api, path, record, whenSaved) {
+// `said` stands beside the button until something is changed.
+export function correctionForm(api, path, record, whenSaved, said = "") {
   const fields = labelFields(record);
-  const note = element("span", { class: "quiet", role: "status" });
+  const note = element("span", { class: "quiet", role: "status" }, said);
   const problem = element("div");
   const save = element("button", { type: "submit", class: "primary" }, "Save");
   const form = element(
@@ -20,6 +21,9 @@ export function correctionForm(api, path, record, whenSaved) {
     element("div", { class: "actions" }, save, note),
   );
 
+  form.addEventListener("input", () => {
+    note.textContent = "";
+  });
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (form.getAttribute("aria-busy") === "true") return;

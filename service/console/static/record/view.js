@@ -1,11 +1,11 @@
 // One record: its pictures, all that is known about it, and what can be done with it.
 
 import { announce } from "../parts/announcements.js";
-import { ApiProblem } from "../calls/api.js";
+import { ApiProblem } from "../calls/problem.js";
 import { element, fill } from "../parts/elements.js";
 import { MODALITIES, MODALITY_NAMES, MODALITY_WORDS, picture } from "../pictures/pictures.js";
 import { correctionForm } from "./record_correction.js";
-import { deleteRecords } from "./record_deletion.js";
+import { deleteRecords } from "../records/record_deletion.js";
 import { recordFacts } from "./record_facts.js";
 import { showEmpty, showLoading, showProblem } from "../parts/states.js";
 
@@ -45,7 +45,7 @@ export function mount(main, { api, go, route, access }) {
     }
   }
 
-  function show(record) {
+  function show(record, said = "") {
     content.removeAttribute("aria-busy");
     fill(
       heading,
@@ -62,13 +62,15 @@ export function mount(main, { api, go, route, access }) {
         { class: "record-columns" },
         element("section", { class: "panel" }, element("h2", {}, "Facts"), facts),
         access.may("enrol") &&
-          correctionForm(api, path, record, (corrected) => {
-            show(corrected);
-            announce("Saved.");
-            content.querySelector(".correction button[type=submit]").focus();
-          }),
+          correctionForm(api, path, record, saved, said),
       ),
     );
+  }
+
+  function saved(corrected) {
+    show(corrected, "Saved.");
+    announce("Saved.");
+    content.querySelector(".correction button[type=submit]").focus();
   }
 
   function actions(record) {

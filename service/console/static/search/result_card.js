@@ -31,7 +31,7 @@ export function resultCard(result, { searchRoute, pick, isPicked }) {
     element(
       "dl",
       { class: "card-facts" },
-      fact("Probability", result.probability === null ? "not calibrated" : percent(result.probability), "probability"),
+      fact("Probability", probabilityText(result), result.match === false ? "probability minor" : "probability"),
       fact("Score", score(result.score), "score"),
       fact("Camera", result.camera ?? "unknown", "camera"),
       fact("Seen", result.captured_at ? time(result.captured_at) : "unknown", "time"),
@@ -60,6 +60,11 @@ export function resultCard(result, { searchRoute, pick, isPicked }) {
 
 export function time(text) {
   return element("time", { datetime: text }, moment(text));
+}
+
+function probabilityText({ probability }) {
+  if (probability === null) return "not calibrated";
+  return [percent(probability), " ", element("span", { class: "prior" }, "if 1 in 2 were the same")];
 }
 
 function matchBadge(match) {

@@ -13,7 +13,7 @@ const POLICIES = {
 
 const MEANINGS = [
   ["Match", "Reaches the threshold, which so many different vehicles would pass by chance. Decide by this."],
-  ["Probability", "Of the same vehicle, if half of all pairs were. In a large gallery far fewer are."],
+  ["Probability", "Of the same vehicle, if 1 in 2 pairs were the same. In a large gallery far fewer are."],
   ["Score", "How alike the model finds the two: 1 is the same picture, 0 nothing in common."],
   ["RGB, NIR, TIR", "What each spectrum adds to the score."],
 ];
@@ -23,12 +23,12 @@ const MEANINGS = [
 export function showResults(container, search, actions) {
   const { answer, results } = search;
   container.removeAttribute("aria-busy");
-  const told = headline(answer, results, search.options.isGrouped ? "vehicle" : "sighting");
+  const told = headline(answer, results, nounOf(search));
   const notes = element(
     "div",
     { class: "results-head", "data-match": String(answer.match) },
     element("h2", { class: "results-title" }, told.title),
-    element("p", { class: "quiet" }, told.text),
+    element("p", { class: "quiet results-text" }, told.text),
     answer.warnings.length > 0 &&
       element("ul", { class: "warnings" }, answer.warnings.map((each) => element("li", {}, each))),
     results.length > 0 && meaning(),
@@ -53,13 +53,28 @@ export function addResults(container, search, added, actions) {
     resultCard(result, { ...actions, isPicked: search.picked.has(result.id) }),
   );
   list.append(...cards);
+  // The counts are of all pages; the query and its threshold are those of the first.
+  const told = headline(search.answer, search.results, nounOf(search));
+  container.querySelector(".results-title").textContent = told.title;
+  container.querySelector(".results-text").textContent = told.text;
+  container.querySelector(".results-head").dataset.match = String(hasMatch(search));
+  const foot = container.querySelector(".more");
+  foot.removeAttribute("aria-busy");
   fill(
-    container.querySelector(".more"),
+    foot,
     search.answer.next_cursor &&
-      element("button", { type: "button", onclick: (event) => actions.more(event.target) }, "Show more"),
-    element("span", { class: "quiet small" }, `${plural(search.results.length, "sighting")} shown`),
+      element("button", { type: "button", onclick: () => actions.more(foot) }, "Show more"),
+    element("span", { class: "quiet small" }, `${plural(search.results.length, nounOf(search))} shown`),
   );
   return cards[0] ?? null;
+}
+
+function nounOf(search) {
+  return search.options.isGrouped ? "vehicle" : "sighting";
+}
+
+function hasMatch({ answer, results }) {
+  return results.some((each) => each.match) || answer.match;
 }
 
 // {title, text, hint}: what the service says about match or no match, in words.
@@ -120,7 +135,7 @@ function meaning() {
 function thresholdWords({ false_accept_rate: rate, min_probability: probability, min_score: least }) {
   const rules = [
     rate !== null && `1 in ${count(Math.round(1 / rate))} different vehicles would pass`,
-    probability !== null && `at least ${probability * 100} % probable`,
+    probability !== null && `at least ${Number((100 * probability).toPrecision(6))} % probable`,
     least !== null && `a score of at least ${least}`,
   ].filter(Boolean);
   return rules.length > 0 ? `Threshold: ${rules.join(", ")}.` : "";

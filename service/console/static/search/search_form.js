@@ -126,7 +126,7 @@ export function searchForm(mostResults) {
         fields[name].input.value = options[name];
       }
       fields.isGrouped.input.checked = options.isGrouped;
-      filter.set(options.filter);
+      filter.set(options.filter, options);
       count();
     },
     setBusy(isBusy) {
@@ -146,6 +146,13 @@ export function searchForm(mostResults) {
       if (recordId === null && Object.keys(taken.files()).length === 0) {
         slotsPlace.querySelector("input").focus();
         fill(fault, "Choose at least one picture first.");
+        return true;
+      }
+      const missing = recordId === null ? filter.missing() : null;
+      if (missing !== null) {
+        missing.closest("details").open = true;
+        missing.focus();
+        fill(fault, `${missing.labels[0].textContent}: say where the pictures are from.`);
         return true;
       }
       fill(fault);

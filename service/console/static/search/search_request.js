@@ -1,6 +1,6 @@
 // The calls of a search: for pictures as a form, for a record and for later pages as JSON.
 
-import { MODALITIES } from "../pictures/pictures.js";
+import { formOf } from "../pictures/picture_form.js";
 import { membersOf } from "./search_options.js";
 
 // The first page of {files, id, options}.
@@ -14,16 +14,4 @@ export function nextPage(api, { id, options }, answer, embedding, signal) {
   const query = id === null ? { embedding } : { id };
   const body = { ...query, ...membersOf(options), cursor: answer.next_cursor };
   return api.post("/search", body, { signal });
-}
-
-// Pictures and members as a form; `prefix` stands before the pictures' names.
-export function formOf(files, members, prefix = "") {
-  const form = new FormData();
-  for (const modality of MODALITIES) {
-    if (files[modality]) form.append(prefix + modality, files[modality]);
-  }
-  for (const [name, value] of Object.entries(members)) {
-    form.append(name, typeof value === "object" ? JSON.stringify(value) : String(value));
-  }
-  return form;
 }

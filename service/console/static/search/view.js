@@ -7,7 +7,7 @@ import { showPicked } from "./pick_bar.js";
 import { addResults, showResults } from "./results.js";
 import { pushRoute, replaceRoute } from "../router.js";
 import { searchForm } from "./search_form.js";
-import { latest, recall, remember } from "./search_memory.js";
+import { latest, recall, remember } from "../memory/search_memory.js";
 import { optionsOf, parametersOf } from "./search_options.js";
 import { firstPage, nextPage } from "./search_request.js";
 import { showEmpty, showLoading, showProblem } from "../parts/states.js";
@@ -19,7 +19,7 @@ export function mount(main, context) {
   const bar = element("section", { class: "pick-bar", "aria-label": "Picked to compare", hidden: true });
   let search = null;
   let number = null;
-  let asking = null;
+  let asking = new AbortController();
 
   main.append(
     element(
@@ -49,39 +49,47 @@ export function mount(main, context) {
 
   async function run() {
     const asked = search;
-    asking?.abort();
+    asking.abort();
     asking = new AbortController();
     form.setBusy(true);
     showLoading(results, "Searching…");
     showPicks();
     try {
       const answer = await firstPage(api, asked, asking.signal);
+      if (asked !== search) return;
       asked.embedding = answer.query.embedding;
       keep(asked, answer);
       const told = showResults(results, asked, actions);
       announce(`${told.title}. ${told.text}`);
       bringIntoView(results);
     } catch (problem) {
-      if (problem.name === "AbortError") return;
+      if (problem.name === "AbortError" || asked !== search) return;
       showProblem(results, problem, { retry: run });
       bringIntoView(results);
     }
     form.setBusy(false);
   }
 
-  async function more(button) {
+  // `foot` is where the button to it stands, of the results that are shown.
+  async function more(foot) {
     const asked = search;
-    button.disabled = true;
-    button.textContent = "Loading…";
+    if (asked.isAskingMore) return;
+    asked.isAskingMore = true;
+    const { signal } = asking;
+    const isShown = () => asked === search && foot.isConnected;
+    showLoading(foot, "Loading more…");
     try {
-      const answer = await nextPage(api, asked, asked.answer, asked.embedding);
-      if (asked !== search) return;
+      const answer = await nextPage(api, asked, asked.answer, asked.embedding, signal);
       keep(asked, answer);
+      if (!isShown()) return;
       const first = addResults(results, asked, answer.results, actions);
       announce(`${plural(answer.results.length, "more sighting")}.`);
       first?.querySelector("h3 a").focus();
     } catch (problem) {
-      showProblem(results.querySelector(".more"), problem, { retry: () => more(button) });
+      if (problem.name === "AbortError" || !isShown()) return;
+      showProblem(foot, problem, { retry: () => more(foot) });
+    } finally {
+      asked.isAskingMore = false;
     }
   }
 
@@ -173,7 +181,7 @@ export function mount(main, context) {
   }
 
   return () => {
-    asking?.abort();
+    asking.abort();
     if (search !== null) search.scroll = window.scrollY;
   };
 }
@@ -188,6 +196,7 @@ function newSearch(id, files, options) {
     results: [],
     picked: new Set(),
     scroll: 0,
+    isAskingMore: false,
   };
 }
 

@@ -1,7 +1,7 @@
 // One sentence about the service, and what to do about everything that is not well.
 
 import { count, duration, percent, plural } from "../parts/formats.js";
-import { nameOf } from "../activity/job_card.js";
+import { nameOf } from "../jobs/job_words.js";
 
 const ACTIVITY = { href: "#/activity", words: "See Activity" };
 const LONG_WAIT_SECONDS = 1;

@@ -1,9 +1,11 @@
 // Whether the service is well, in one sentence, and the figures behind it.
 
 import { announce } from "../parts/announcements.js";
-import { ApiProblem } from "../calls/api.js";
+import { ApiProblem, isForbidden } from "../calls/problem.js";
 import { element, fill } from "../parts/elements.js";
-import { isForbidden, poll } from "../calls/polling.js";
+import { LOOK_SECONDS, poll } from "../calls/polling.js";
+import { clock } from "../parts/formats.js";
+import { fillAnew, setText } from "../parts/redrawing.js";
 import { showLoading, showProblem } from "../parts/states.js";
 import { statusPanels } from "./status_panels.js";
 import { verdict } from "./verdict.js";
@@ -12,6 +14,7 @@ const INTERVAL_MILLISECONDS = 5000;
 const WORDS = { good: "Fine", warning: "Attention", bad: "Problem" };
 
 export function mount(main, { api }) {
+  const asOf = element("span", { class: "number" }, ".");
   const banner = element("div", { class: "status-banner" });
   const panels = element("div", { class: "status-panels" });
   fill(
@@ -20,7 +23,7 @@ export function mount(main, { api }) {
       "div",
       { class: "view-head" },
       element("h1", {}, "Status"),
-      element("p", {}, "Looks again every five seconds."),
+      element("p", {}, "Looks again every five seconds", asOf),
     ),
     banner,
     panels,
@@ -31,7 +34,10 @@ export function mount(main, { api }) {
   return () => stop();
 
   async function look(isOver) {
-    const [readiness, status] = await Promise.allSettled([readinessOf(api), api.get("/status")]);
+    const [readiness, status] = await Promise.allSettled([
+      readinessOf(api),
+      api.get("/status", { seconds: LOOK_SECONDS }),
+    ]);
     if (isOver()) return true;
     const ready = readiness.value ?? null;
     const problem = readiness.reason ?? (ready.isReady ? status.reason : null);
@@ -43,7 +49,10 @@ export function mount(main, { api }) {
     const found = verdict(status.value ?? null, ready);
     showVerdict(banner, found);
     panels.classList.toggle("stale", !status.value);
-    if (status.value) fill(panels, statusPanels(status.value, ready));
+    if (status.value) {
+      setText(asOf, `; as of ${clock(new Date())}.`);
+      fillAnew(panels, statusPanels(status.value, ready));
+    }
     if (said !== null && said !== found.sentence) announce(found.sentence);
     said = found.sentence;
     return true;
@@ -59,7 +68,7 @@ export function mount(main, { api }) {
 // {isReady, checks: {part: words}, detail: why it is not ready}
 async function readinessOf(api) {
   try {
-    return { isReady: true, checks: (await api.get("/health/ready")).checks, detail: null };
+    return { isReady: true, checks: (await api.get("/health/ready", { seconds: LOOK_SECONDS })).checks, detail: null };
   } catch (problem) {
     if (!(problem instanceof ApiProblem) || problem.status !== 503) throw problem;
     return { isReady: false, checks: {}, detail: problem.detail };
@@ -68,7 +77,7 @@ async function readinessOf(api) {
 
 function showVerdict(banner, { level, sentence, findings }) {
   banner.removeAttribute("aria-busy");
-  fill(
+  fillAnew(
     banner,
     element(
       "div",

@@ -1,9 +1,10 @@
 // A problem in the words of someone who looks for a vehicle, not of who calls an API.
 
-import { ApiProblem } from "./api.js";
+import { ApiProblem } from "../calls/problem.js";
 
 const TITLES = {
   unreachable: "The service did not answer",
+  "too-slow": "The service did not answer in time",
   overloaded: "The service is busy",
   "too-many-requests": "Too many requests with this key",
   "body-too-large": "The pictures are too large",

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.types import Message, Receive, Scope, Send
 
-from service.http.client_address import client_address, client_site, through_proxies
-from service.http.trusted_networks import trusted_networks
+from service.scopes.client_address import client_address, client_site, through_proxies
+from service.scopes.trusted_networks import trusted_networks
 from vreid.errors import ConfigurationError
 
 PROXIES = "10.0.0.1, 10.1.0.0/16, ::1"
@@ -47,6 +47,21 @@ def test_who_is_no_trusted_proxy_cannot_say_who_it_is() -> None:
 def test_a_trusted_proxy_says_who_called_it_and_how() -> None:
     assert seen("10.0.0.1", "198.51.100.7", proto="https") == ("198.51.100.7", "https")
     assert seen("::1", "2001:db8::7") == ("2001:db8::7", "http")
+
+
+def test_an_ipv4_client_of_an_ipv6_socket_has_its_own_address() -> None:
+    assert seen("::ffff:192.0.2.1", "198.51.100.7")[0] == "192.0.2.1"
+    assert seen("::ffff:10.0.0.1", "198.51.100.7", proto="https") == ("198.51.100.7", "https")
+    assert seen("10.0.0.1", "::ffff:198.51.100.7")[0] == "198.51.100.7"
+    here, there = ({"client": (f"::ffff:192.0.2.{number}", 1)} for number in (1, 2))
+    assert client_site(here) == "192.0.2.1" != client_site(there)
+
+
+def test_a_proxy_may_be_named_as_an_ipv6_socket_sees_it() -> None:
+    assert trusted_networks("::ffff:10.1.0.0/112, ::ffff:10.0.0.5") == [
+        "10.1.0.0/16",
+        "10.0.0.5/32",
+    ]
 
 
 def test_what_the_client_wrote_before_the_proxy_is_not_believed() -> None:

@@ -1,6 +1,6 @@
 // Who is calling, and what their key's role may do.
 
-import { api } from "./api.js";
+import { api } from "../calls/api.js";
 
 const ORDER = ["search", "enrol", "admin"];
 

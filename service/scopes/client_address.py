@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from service.http.trusted_networks import trusted_networks
+from service.scopes.trusted_networks import trusted_networks
 
 _HOST_BITS_OF_A_SITE = 64
 """Of IPv6: whoever has one address of such a network has all of them."""
@@ -23,18 +23,30 @@ def through_proxies(app: ASGIApp, trusted: str) -> ASGIApp:
         app: what answers.
         trusted: addresses and networks, separated by commas.
     """
-    return ProxyHeadersMiddleware(app, trusted_networks(trusted))  # type: ignore[arg-type,return-value]
+    believing = ProxyHeadersMiddleware(app, trusted_networks(trusted))  # type: ignore[arg-type]
+
+    async def unwrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        client = scope.get("client")
+        if client is not None:
+            scope["client"] = (client_address(scope) or client[0], client[1])
+        await believing(scope, receive, send)  # type: ignore[arg-type]
+
+    return unwrapped
 
 
 def client_address(scope: Scope) -> str | None:
-    """Return the client's address, None where nobody told one."""
+    """Return the client's address, None where nobody told one.
+
+    A socket that listens on `::` shows 192.0.2.1 as ::ffff:192.0.2.1.
+    """
     client = scope.get("client")
     if client is None:
         return None
     try:
-        return str(ipaddress.ip_address(client[0]))
+        address = ipaddress.ip_address(client[0])
     except ValueError:
         return None
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def client_site(scope: Scope) -> str:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.routing import Match, Route
 
-from service.http.route_patterns import OTHER, RoutePatterns
+from service.scopes.route_patterns import OTHER, RoutePatterns
 
 PATTERNS = ["/gallery", "/gallery/{id}", "/gallery/{id}/images/{modality}", "/files/{path:path}"]
 

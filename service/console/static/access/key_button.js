@@ -1,7 +1,7 @@
 // The key in the page's head: whose it is, and the button that forgets it.
 
 import { element, fill } from "../parts/elements.js";
-import { askForKey, currentKey, forgetKey } from "./key.js";
+import { currentKey, forgetKey, keyInsteadOf } from "../calls/key.js";
 
 // `access` is null while it is unknown; `restart` begins the page anew with what is known then.
 export function showKeyButton(access, restart) {
@@ -23,7 +23,7 @@ export function showKeyButton(access, restart) {
 }
 
 async function enter(restart) {
-  if (await askForKey(currentKey())) restart();
+  if (await keyInsteadOf(currentKey())) restart();
 }
 
 function button(text, act) {

@@ -1,6 +1,6 @@
 // Deleting records, each by its id, after a question.
 
-import { ApiProblem } from "../calls/api.js";
+import { ApiProblem } from "../calls/problem.js";
 import { ask } from "../parts/dialogs.js";
 import { element } from "../parts/elements.js";
 import { plural } from "../parts/formats.js";
