@@ -14,7 +14,7 @@ const PARTS = {
 };
 
 // `status` is the answer of GET /status, any member of which may be null; `readiness` as
-// view_status.js makes it.
+// view.js makes it.
 export function statusPanels(status, readiness) {
   return [
     panel("Gallery", galleryRows(status.gallery)),
