@@ -240,7 +240,7 @@ def test_it_looks_every_two_seconds_while_it_is_seen(open_page: OpenPage, own_se
         with page.expect_response("**/status"):
             act()
         # The next look is timed once this answer is shown.
-        page.wait_for_function("() => !document.querySelector('main [aria-busy]')")
+        expect(page.locator("main [aria-busy]")).to_have_count(0)
 
     answered_look(lambda: page.goto("#/activity"))
     before = looked()

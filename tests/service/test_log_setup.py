@@ -55,9 +55,9 @@ def test_every_line_is_an_object_and_faults_are_members() -> None:
     assert process["exception"].endswith("RuntimeError: the end\nof it")
 
 
-def test_text_is_as_it_always_was() -> None:
+def test_text_has_a_line_for_each_message_and_line_breaks_are_told() -> None:
     told = standard_error("text")
-    assert " INFO vreid.test: one\ntwo\n" in told
+    assert " INFO vreid.test: one\\ntwo\n" in told
     assert "\nsaid by a command\n" in told
     assert "\nRuntimeError: the end" in told
     assert "a chunk" not in told

@@ -126,7 +126,7 @@ def test_a_choice_is_kept_and_taken_by_the_next_start(
     told = [each for each in caplog.messages if "CUDA" not in each]
     assert [message.startswith(chosen) for message in told] == [True, True]
     assert "measured: " in told[0]
-    assert "earlier start" in told[1]
+    assert "measured before" in told[1]
 
 
 def test_the_kept_choice_decides(variants: Bundle, cache: Path) -> None:
