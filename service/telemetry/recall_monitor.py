@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 import time
@@ -12,16 +11,14 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from service.errors import GalleryClosed, GalleryError
-from service.threads.thread_names import name_this_thread
+from service.errors import GalleryClosed
+from service.threads.repeating_thread import RepeatingThread
 
 RESULTS = 20
 QUERIES = 50
 
 _FIRST = 10.0
 """Seconds at most before the first estimate begins."""
-
-logger = logging.getLogger(__name__)
 
 SampledShare = Callable[[np.random.Generator, int], float | None]
 
@@ -65,7 +62,7 @@ class RecallMonitor:
         self._generator = np.random.default_rng()
         self._latest: MeasuredRecall | None = None
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="recall", daemon=True)
+        self._thread: RepeatingThread | None = None
 
     @property
     def latest(self) -> MeasuredRecall | None:
@@ -74,28 +71,20 @@ class RecallMonitor:
 
     def start(self) -> None:
         """Begin in the background."""
-        self._thread.start()
+        self._thread = RepeatingThread(
+            "recall",
+            self._measure,
+            self._interval,
+            "The recall cannot be estimated; trying again",
+            ends_with=GalleryClosed,
+            first=min(_FIRST, self._interval),
+        )
 
     def stop(self, timeout: float | None = None) -> None:
         """End after the present search; one that takes longer than `timeout` seconds is left."""
         self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
-
-    def _run(self) -> None:
-        name_this_thread("recall")
-        pause = min(_FIRST, self._interval)
-        while not self._stopping.wait(pause):
-            pause = self._interval
-            try:
-                self._measure()
-            except GalleryClosed:
-                return
-            except GalleryError as error:
-                logger.warning("The recall cannot be estimated; trying again: %s", error)
-            except Exception:
-                # An error in the program must not end the estimates: the next may succeed.
-                logger.exception("The recall cannot be estimated; trying again")
+        if self._thread is not None:
+            self._thread.close(timeout)
 
     def _measure(self) -> None:
         shares: list[float] = []

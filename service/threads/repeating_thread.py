@@ -25,6 +25,7 @@ class RepeatingThread:
         interval: float,
         problem: str = "",
         ends_with: type[Exception] | tuple[type[Exception], ...] = (),
+        first: float | None = None,
     ) -> None:
         """Begin.
 
@@ -34,9 +35,11 @@ class RepeatingThread:
             interval: seconds from the end of a call to the beginning of the next.
             problem: begins the line that is logged when a call fails.
             ends_with: what the function raises when there is nothing more to do.
+            first: seconds to the first call; `interval` when None.
         """
         self._function = function
         self._interval = interval
+        self._first = interval if first is None else first
         self._problem = problem or f"the thread {name} failed and goes on"
         self._ends_with = ends_with
         self._ends = threading.Event()
@@ -44,15 +47,19 @@ class RepeatingThread:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def close(self) -> None:
-        """Wait for a call that runs, and make no more; a second time does nothing."""
+    def close(self, timeout: float | None = None) -> None:
+        """Wait for a call that runs, and make no more; a second time does nothing.
+
+        Args:
+            timeout: seconds after which the call that runs is left; None waits for its end.
+        """
         self._ends.set()
         if self._thread is not threading.current_thread():
-            self._thread.join()
+            self._thread.join(timeout)
 
     def _run(self) -> None:
         name_this_thread(self._thread.name)
-        pause = self._interval
+        pause = self._first
         while not self._ends.wait(pause):
             pause = self._interval
             try:

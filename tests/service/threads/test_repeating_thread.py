@@ -120,3 +120,25 @@ def test_the_system_knows_it_by_name() -> None:
 
 def names() -> set[str]:
     return {path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")}
+
+
+def test_the_first_call_may_come_sooner_than_the_next() -> None:
+    called = threading.Semaphore(0)
+    thread = RepeatingThread("test-first", lambda: called.release(), 3600, first=0.001)
+    assert called.acquire(timeout=PATIENCE)
+    thread.close()
+
+
+def test_a_call_that_does_not_end_in_time_is_left() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hangs() -> None:
+        begun.set()
+        go_on.wait(PATIENCE)
+
+    thread = RepeatingThread("test-hangs", hangs, 0.001)
+    assert begun.wait(PATIENCE)
+    thread.close(0.01)
+    assert "test-hangs" in [each.name for each in threading.enumerate()]
+    go_on.set()
+    thread.close()
