@@ -1,6 +1,5 @@
 """The status page: one sentence that says whether all is well, and the figures behind it."""
 
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +16,7 @@ from tests.browser.records import new_key
 from tests.browser.view_places import Place
 from tests.browser.view_states import looks_until_visible
 from tests.browser.watching import NO_ANSWER
+from tests.kept_port import kept_port
 from tests.service.serving import running_service
 from vreid.bundle import Bundle
 
@@ -46,12 +46,6 @@ def services() -> Iterator[ExitStack]:
     """Services that a test starts and stops by itself."""
     with ExitStack() as stack:
         yield stack
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def test_a_service_that_is_well_says_so_with_its_figures(
@@ -120,7 +114,7 @@ def test_a_service_that_is_not_ready_says_which_part_and_why(
 def test_a_service_that_is_gone_is_told_and_found_again(
     open_page: OpenPage, services: ExitStack, tiny_bundle: Bundle, tmp_path: Path
 ) -> None:
-    port, gallery = free_port(), tmp_path / "gallery"
+    port, gallery = services.enter_context(kept_port()), tmp_path / "gallery"
     with running_service(tiny_bundle.path, gallery, port=port) as (client, _):
         page = open_page(str(client.base_url), "#/status", expected=(NO_ANSWER,))
         expect(sentence(page)).to_contain_text("Everything is fine.")
