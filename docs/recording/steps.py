@@ -62,7 +62,7 @@ WITH_LOOPBACK = (
         "Keys",
         "One for the operator, one for a camera. A key is printed once; the file has its hash.",
         (
-            "export VREID_ACCESS__KEYS=/root/site/keys.json",
+            "export VREID_ACCESS__KEYS=$PWD/site/keys.json",
             "OPERATOR=$(vreid keys create operator --role admin)",
             "CAMERA=$(vreid keys create camera-north --role enrol --rate 20)",
             "vreid keys list",
