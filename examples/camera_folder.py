@@ -28,7 +28,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
@@ -194,13 +193,6 @@ class Reader:
         self.unreadable.discard(crops.name)
         return sighting
 
-    def readable(self, waiting: Iterable[Crops]) -> Iterator[tuple[Crops, Sighting]]:
-        """Those that can be read, each read when its turn comes."""
-        for crops in waiting:
-            sighting = self.read(crops)
-            if sighting is not None:
-                yield crops, sighting
-
 
 class Outcome:
     """The folders done/ and failed/, with a folder for each sighting."""
@@ -298,9 +290,11 @@ def through_gallery(
     refused: list[tuple[Crops, str]] = []
 
     def sightings() -> Iterator[Sighting]:
-        for crops, sighting in reader.readable(waiting):
-            sent.append(crops)
-            yield sighting
+        # Each is read when its turn comes.
+        for crops in waiting:
+            if (sighting := reader.read(crops)) is not None:
+                sent.append(crops)
+                yield sighting
 
     def settled(told: EnrolOutcome) -> None:
         if told.status == "failed":
@@ -460,12 +454,8 @@ def _is_all_sent(folder: Path, reader: Reader) -> bool:
 
 def _end_by_signal() -> threading.Event:
     end = threading.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        end.set()
-
     for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, stop)
+        signal.signal(each, lambda *_: end.set())
     return end
 
 

@@ -8,6 +8,7 @@
         │   ├── InvalidRecord        a field of the record cannot be stored
         │   ├── InvalidFilter        a filter names something that does not exist
         │   ├── InvalidSearch        k, cursor or query of a search out of range
+        │   ├── UnexpectedCount      other than the expected number of records would be deleted
         │   ├── GalleryNotFound      the directory holds no gallery
         │   ├── GalleryLocked        another process held the write lock for too long
         │   ├── GalleryUnavailable   the Milvus server that holds it does not answer
@@ -79,6 +80,23 @@ class InvalidFilter(GalleryError):
 
 class InvalidSearch(GalleryError):
     """The number of results, the cursor or the query itself is out of range."""
+
+
+class UnexpectedCount(GalleryError):
+    """Not as many records pass a filter as were expected; nothing was deleted.
+
+    Attributes:
+        expected: how many records were to be deleted.
+        matched: how many pass the filter.
+    """
+
+    def __init__(self, expected: int, matched: int) -> None:
+        super().__init__(
+            f"{matched} records pass the filter and {expected} were expected; nothing was deleted. "
+            "Look at what passes now, and expect that number."
+        )
+        self.expected = expected
+        self.matched = matched
 
 
 class GalleryNotFound(GalleryError):

@@ -257,15 +257,10 @@ def fill(bundle: Path, target: Path) -> None:
     """
     venv.EnvBuilder(with_pip=False, symlinks=True).create(target)
     python = target / "bin" / "python"
-    (pip,) = (bundle / "wheels").glob("pip-*.whl")
-    install_wheels = [f"{pip}/pip", "install", "--no-index", "--find-links", f"{bundle / 'wheels'}"]
-    install_wheels += [
-        "--no-cache-dir",
-        "--quiet",
-        "--requirement",
-        f"{bundle / 'requirements.txt'}",
-    ]
-    _run([str(python), *install_wheels])
+    wheels, requirements = bundle / "wheels", bundle / "requirements.txt"
+    (pip,) = wheels.glob("pip-*.whl")
+    options = ["--quiet", "--no-cache-dir", "--no-index", f"--find-links={wheels}"]
+    _run([str(python), f"{pip}/pip", "install", *options, f"--requirement={requirements}"])
     for name in SHARED:
         if (bundle / name).is_dir():
             shutil.copytree(bundle / name, target / "share" / name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -72,15 +73,21 @@ def run_demo(
     ):
         wait_until_ready(client, child)
         click.echo(f"the service is ready; searching with {', '.join(images)}\n")
-        click.echo(table(search(client, images)))
+        answer = search(client, images)
+        click.echo(f"{explanation(answer, summary.indexed + summary.skipped)}\n")
+        click.echo(table(answer["results"]))
+        click.echo(
+            f"\nthe gallery stays in {directory} for the next run; to remove it: "
+            f"rm -r {shlex.quote(str(directory))}"
+        )
         if once:
             click.echo(
-                "\nthe page and the API: run `vreid demo` without --once "
+                "the page and the API: run `vreid demo` without --once "
                 "(or `make demo` in a terminal)\n"
                 f"the page (while it ran): {address}/"
             )
         else:
-            click.echo(f"\nthe page:  {address}/\nthe API:   {address}/docs")
+            click.echo(f"the page:  {address}/\nthe API:   {address}/docs")
             click.echo("press Ctrl-C to stop")
             wait_for_interrupt(child)
 
@@ -109,19 +116,37 @@ def query_images(directory: Path) -> dict[str, Path]:
     return images
 
 
-def search(client: httpx.Client, images: Mapping[str, Path]) -> Sequence[Mapping[str, Any]]:
-    """Return the results of one search over HTTP.
+def search(client: httpx.Client, images: Mapping[str, Path]) -> Mapping[str, Any]:
+    """Return the answer to one search over HTTP.
 
     Raises:
         DemoError: the service refused.
     """
     files = {name: (path.name, path.read_bytes()) for name, path in images.items()}
     response = client.post("/search", files=files, data={"k": str(RESULTS)})
-    answer = response.json()
+    answer: Mapping[str, Any] = response.json()
     if response.status_code != 200:
         raise DemoError(f"the search was refused: {answer['title']}: {answer['detail']}")
-    results: Sequence[Mapping[str, Any]] = answer["results"]
-    return results
+    return answer
+
+
+def explanation(answer: Mapping[str, Any], samples: int) -> str:
+    """Return what the table of an answer shows, as lines of text.
+
+    Args:
+        answer: of the search.
+        samples: how many of them the gallery has.
+    """
+    lines = [f"the {len(answer['results'])} nearest of the gallery's {samples} sightings:"]
+    rate = answer["threshold"]["false_accept_rate"]
+    if rate is not None:
+        lines += [
+            "  identity     as the gallery has it, not as the search found it",
+            "  probability  of the same vehicle, if 1 in 2 pairs were the same",
+            f"  match        yes: so alike are 1 in {round(1 / rate)} pairs of different vehicles; "
+            "no: only among the nearest",
+        ]
+    return "\n".join(lines)
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> str:

@@ -170,13 +170,14 @@ class Gallery:
         self._refresh_after_commit()
         return count
 
-    def delete_matching(self, filter: Filter) -> int:
+    def delete_matching(self, filter: Filter, expected: int | None = None) -> int:
         """Delete every record that passes a filter, a batch at a time; return how many there were.
 
         Records that are stored meanwhile stay. Quarantined records are deleted too where they pass.
+        Raises `UnexpectedCount` where `expected` is not their number as the first are deleted.
         """
         filter.refuse_query()
-        count = delete_matches(self._store, filter)
+        count = delete_matches(self._store, filter, expected)
         self._refresh_after_commit()
         return count
 

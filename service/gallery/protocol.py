@@ -64,8 +64,11 @@ class GalleryProtocol(Protocol):
         """Delete every record that is selected; return how many there were."""
         ...
 
-    def delete_matching(self, filter: Filter) -> int:
-        """Delete every record that passes a filter; return how many there were."""
+    def delete_matching(self, filter: Filter, expected: int | None = None) -> int:
+        """Delete every record that passes a filter; return how many there were.
+
+        Raises `UnexpectedCount`, and deletes none, where `expected` is another number than pass.
+        """
         ...
 
     def count_matching(self, filter: Filter) -> int:

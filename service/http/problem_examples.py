@@ -66,6 +66,8 @@ DETAILS: Mapping[str, str] = {
     "undecodable-image": "rgb: the JPEG image is truncated or corrupt (image file is truncated); "
     "send the whole file again",
     "unexpected": f"an error that was not foreseen; look for {REQUEST_ID} in the service's log",
+    "unexpected-count": "18 records pass the filter and 17 were expected; nothing was deleted. "
+    "Look at what passes now, and expect that number.",
     "unknown-ingest": "there is no entry of this id, or it ended long ago; look for its records",
     "unknown-record": "No record has the id 'north-000017'; list the gallery for the ids that "
     "exist.",
@@ -88,6 +90,7 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "invalid-record": ("camera",),
     "invalid-request": ("k",),
     "undecodable-image": ("rgb",),
+    "unexpected-count": ("expected",),
     "unsupported-image": ("rgb",),
 }
 

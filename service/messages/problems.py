@@ -99,6 +99,9 @@ KINDS: dict[type[errors.VreidError], Kind] = {
     service_errors.InvalidRecord: Kind(422, "invalid-record", "The record cannot be stored"),
     service_errors.InvalidFilter: Kind(422, "invalid-filter", "The filter cannot be used"),
     service_errors.InvalidSearch: Kind(422, "invalid-search", "The search is out of range"),
+    service_errors.UnexpectedCount: Kind(
+        409, "unexpected-count", "Another number of records passes"
+    ),
     service_errors.GalleryLocked: Kind(
         503, "gallery-locked", "Another process holds the gallery", retry_after=1
     ),
@@ -178,6 +181,8 @@ def fields_of(error: errors.VreidError) -> tuple[FieldProblem, ...]:
     if isinstance(error, service_errors.InvalidFilter):
         # Every call that takes a filter calls it so.
         return (FieldProblem("filter", str(error)),)
+    if isinstance(error, service_errors.UnexpectedCount):
+        return (FieldProblem("expected", str(error)),)
     return ()
 
 

@@ -13,7 +13,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import GalleryDamaged, UnknownRecord
+from service.errors import GalleryDamaged, UnexpectedCount, UnknownRecord
 from service.gallery.address import MilvusAddress
 from service.gallery.filters.filter import Filter
 from service.gallery.query import (
@@ -181,16 +181,24 @@ class MilvusGallery:
             total += len(rows)
         return total
 
-    def delete_matching(self, filter: Filter) -> int:
+    def delete_matching(self, filter: Filter, expected: int | None = None) -> int:
         """Delete every record that passes a filter, a batch at a time; return how many there were.
 
-        Records that are stored meanwhile stay.
+        Records that are stored meanwhile stay. Raises `UnexpectedCount` where `expected` is not
+        their number; Milvus has no transactions, so they are counted just before, and those that
+        were counted are deleted.
         """
         expression = expression_of(filter)
         until = f"sequence <= {sequence_at(time.time())}"
         limited = Expression(both(expression.text, until), expression.is_exact)
-        rows, total = self._rows(limited, filter), 0
-        while keys := [str(row[KEY]) for row in islice(rows, _DELETED_AT_ONCE)]:
+        passing: Iterator[str] = (str(row[KEY]) for row in self._rows(limited, filter))
+        if expected is not None:
+            counted = list(passing)
+            if len(counted) != expected:
+                raise UnexpectedCount(expected, len(counted))
+            passing = iter(counted)
+        total = 0
+        while keys := list(islice(passing, _DELETED_AT_ONCE)):
             self._connection.delete(keys)
             total += len(keys)
         return total

@@ -14,7 +14,7 @@ from service.gallery.protocol import GalleryProtocol
 from service.http.openapi import problems_of
 from service.messages.answers import DeletedRecords
 from service.messages.filter_input import FilterText
-from service.messages.inputs import Flag
+from service.messages.inputs import Count, Flag
 from service.request_errors import FieldProblem, InvalidRequest
 from service.routes.dependencies import (
     RunningService,
@@ -37,6 +37,11 @@ class DeletionParameters(BaseModel):
         description="delete also where every record of the gallery passes the filter, which is "
         "refused otherwise",
     )
+    expected: Annotated[Count, Field(ge=0)] | None = Field(
+        default=None,
+        description="how many records are meant, as `dry_run` counted them; where another number "
+        "passes as they are to be deleted, none is",
+    )
 
 
 @router.delete(
@@ -53,7 +58,7 @@ async def delete_matching(
     """Delete them with their features and pictures, a few hundred at a time.
 
     The answer comes when all are deleted; others write in between, and what is enrolled meanwhile
-    stays. When the call fails half-way, send it again.
+    stays. When the call fails half-way, send it again, and with `expected` count again before.
     """
     conditions = parse_deletion(parameters.filter)
     if parameters.dry_run:
@@ -62,7 +67,9 @@ async def delete_matching(
     if not parameters.all:
         await running.workers.run(refuse_everything, running.gallery, conditions)
     with running.admission.admit_write():
-        deleted = await running.workers.write(running.gallery.delete_matching, conditions)
+        deleted = await running.workers.write(
+            running.gallery.delete_matching, conditions, parameters.expected
+        )
     told = audited_details(request, running)
     if told is not None:
         told["deleted"] = deleted

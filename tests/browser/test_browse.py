@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Request, Route, expect
 
 from service.gallery.store.database import DATABASE_NAME
 from service.keys.key import Role
@@ -148,6 +148,53 @@ def test_a_filter_is_kept_in_the_address(open_page: OpenPage, four_records: str)
     expect(cards(page)).to_have_count(1)
 
 
+@pytest.mark.parametrize("back", ["the browser's button", "the link above the record"])
+def test_coming_back_from_a_record_leads_to_where_it_was_opened(
+    open_page: OpenPage, sample_service: str, back: str
+) -> None:
+    page = open_page(sample_service, '#/browse?filter={"not":{"camera":"nowhere"}}')
+    for loaded in (48, 96):
+        expect(cards(page)).to_have_count(loaded)
+        page.get_by_role("button", name="Load more").click()
+    expect(cards(page)).to_have_count(144)
+    opened = cards(page).nth(120)
+    opened.scroll_into_view_if_needed()
+    top = opened.evaluate("card => card.getBoundingClientRect().top")
+    record_id = opened.get_attribute("data-id")
+    opened.locator("h3 a").click()
+    expect(page.get_by_role("heading", name="Facts")).to_be_visible()
+    # Also where the record's page was loaded anew.
+    page.reload()
+    expect(page.get_by_role("heading", name="Facts")).to_be_visible()
+    if back == "the browser's button":
+        page.go_back()
+    else:
+        page.get_by_role("link", name="Browse the gallery").click()
+    expect(cards(page)).to_have_count(144)
+    found = page.locator(f".record-card[data-id='{record_id}']")
+    expect(found.locator("h3 a")).to_be_focused()
+    page.wait_for_function(
+        "([id, top]) => Math.abs(document.querySelector(`[data-id='${id}']`)"
+        ".getBoundingClientRect().top - top) < 2",
+        arg=[record_id, top],
+    )
+    expect(page.locator(".conditions li")).to_have_count(1)
+    page.get_by_role("button", name="Load more").click()
+    expect(cards(page)).to_have_count(192)
+    assert len(set(ids(page))) == 192
+
+
+def test_what_was_deleted_meanwhile_is_not_shown_on_coming_back(
+    open_page: OpenPage, own_four: str
+) -> None:
+    page = open_page(own_four, "#/browse")
+    cards(page).first.locator("h3 a").click()
+    page.get_by_role("button", name="Delete…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete 1 sighting").click()
+    expect(cards(page)).to_have_count(3)
+    assert ids(page) == ["b", "c", "d"]
+
+
 def test_a_damaged_address_shows_everything(open_page: OpenPage, four_records: str) -> None:
     page = open_page(four_records, "#/browse?filter={")
     expect(cards(page)).to_have_count(4)
@@ -237,11 +284,20 @@ def test_what_matches_a_filter_is_counted_before_it_is_deleted(
 
 
 def test_what_matches_by_now_is_asked_about_anew(open_page: OpenPage, own_four: str) -> None:
-    page = open_page(own_four, '#/browse?filter={"camera":"north"}')
+    page = open_page(own_four, '#/browse?filter={"camera":"north"}', expected=(409,))
+
+    def enrol_before(route: Route, request: Request) -> None:
+        # As late as can be: the page has asked for the deletion already.
+        if request.method == "DELETE" and "dry_run" not in request.url and "e" not in enrolled:
+            enrolled.append("e")
+            enrol(own_four, "e", camera="north")
+        route.continue_()
+
+    enrolled: list[str] = []
+    page.route("**/gallery?*", enrol_before)
     page.get_by_role("button", name="Delete all that match…").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("button", name="Delete 2 sightings")).to_be_enabled()
-    enrol(own_four, "e", camera="north")
     dialog.get_by_role("button", name="Delete 2 sightings").click()
     expect(dialog).to_contain_text("There were 2 when this was asked.")
     assert stored(own_four) == ["a", "b", "c", "d", "e"]

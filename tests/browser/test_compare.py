@@ -13,15 +13,41 @@ def verdict(page: Page) -> Locator:
     return page.locator(".comparison h2")
 
 
+def pick(page: Page, rank: int) -> Locator:
+    return page.get_by_role("button", name=f"Pick to compare: match {rank}, vehicle-0161")
+
+
+def test_what_is_picked_is_said_and_leads_on_by_the_keyboard(
+    open_page: OpenPage, sample_service: str
+) -> None:
+    page = open_page(sample_service)
+    choose(page, QUERY)
+    page.get_by_role("button", name="Search", exact=True).click()
+    said, bar = page.locator("#announcements"), page.get_by_role("region", name="Picked to compare")
+    expect(pick(page, 1)).to_have_text("Pick to compare")
+    pick(page, 1).press("Enter")
+    told = "To compare: 1. vehicle-0161. Pick another sighting, or compare it with the query."
+    expect(said).to_have_text(told)
+    expect(bar).to_contain_text(told)
+    expect(pick(page, 1)).to_be_focused()
+    pick(page, 2).press("Enter")
+    expect(said).to_have_text("To compare: 1. vehicle-0161 and 2. vehicle-0161. Both are picked.")
+    expect(bar.get_by_role("link", name="Compare the two")).to_be_focused()
+    bar.get_by_role("button", name="Clear").press("Enter")
+    expect(bar).to_be_hidden()
+    expect(said).to_have_text("Nothing is picked to compare.")
+    expect(pick(page, 1)).to_be_focused()
+
+
 def test_two_results_that_were_picked_stand_side_by_side(
     open_page: OpenPage, sample_service: str
 ) -> None:
     page = open_page(sample_service)
     choose(page, QUERY)
     page.get_by_role("button", name="Search", exact=True).click()
-    page.get_by_role("button", name="Compare match 1, vehicle-0161").click()
+    pick(page, 1).click()
     expect(page.get_by_role("link", name="Compare with the query")).to_be_visible()
-    page.get_by_role("button", name="Compare match 2, vehicle-0161").click()
+    pick(page, 2).click()
     page.get_by_role("link", name="Compare the two").click()
     expect(verdict(page)).to_contain_text(SAME)
     expect(page.locator(".comparison-facts")).to_contain_text("Threshold")
@@ -41,7 +67,7 @@ def test_a_result_is_compared_with_the_pictures_that_were_searched_for(
     page = open_page(sample_service)
     choose(page, QUERY)
     page.get_by_role("button", name="Search", exact=True).click()
-    page.get_by_role("button", name="Compare match 1, vehicle-0161").click()
+    pick(page, 1).click()
     page.get_by_role("link", name="Compare with the query").click()
     expect(verdict(page)).to_have_text(SAME)
     expect(page.get_by_alt_text("TIR of vehicle A")).to_be_visible()

@@ -22,7 +22,7 @@ IN_A_ROW = [
     if guide.stem == name
 ]
 
-pytestmark = pytest.mark.timeout(2 * SECONDS)
+pytestmark = [pytest.mark.timeout(2 * SECONDS), pytest.mark.long]
 
 
 def test_there_are_guides_with_commands() -> None:

@@ -52,6 +52,13 @@ def test_one_run_prints_a_ranked_table_and_where_the_page_was(
     )
     assert done.returncode == 0, done.stderr
     assert "4 samples indexed" in done.stdout
+    gallery = tmp_path / "gallery"
+    assert f"the gallery stays in {gallery} for the next run; to remove it: rm -r {gallery}\n" in (
+        done.stdout
+    )
+    assert done.stdout.index("the 4 nearest of the gallery's 4 sightings:") < done.stdout.index(
+        "rank  identity"
+    )
     assert re.search(r"^rank +identity .* probability +match +modalities", done.stdout, re.M)
     assert re.search(r"^1 +vehicle-2 .* (yes|no|-) +rgb.* demo-2$", done.stdout, re.MULTILINE)
     assert re.search(
@@ -114,6 +121,9 @@ def test_the_shipped_demo_finds_the_vehicle_first(tmp_path: Path) -> None:
     assert (SHIPPED_BUNDLE / "manifest.json").is_file(), "the repository ships a bundle"
     done = vreid("demo", "--once", "--port", "0", "--gallery", tmp_path / "gallery")
     assert done.returncode == 0, done.stderr
+    before, _ = done.stdout.split("rank  identity")
+    assert "the 10 nearest of the gallery's 240 sightings:" in before
+    assert re.search(r"^  match +yes: so alike are 1 in \d+ pairs of different", before, re.M)
     table = [line for line in done.stdout.splitlines() if re.match(r"\d+ +vehicle-", line)]
     assert len(table) == 10
     sought = json.loads((SAMPLES / "query" / "query.json").read_text())["identity"]

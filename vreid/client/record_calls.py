@@ -60,17 +60,25 @@ def delete(id: str) -> Flow[None]:
     checked(exchanged.answer)
 
 
-def delete_matching(filter: Filter, *, dry_run: bool = False, all: bool = False) -> Flow[Deletion]:
+def delete_matching(
+    filter: Filter, *, dry_run: bool = False, all: bool = False, expected: int | None = None
+) -> Flow[Deletion]:
     """Delete the records that pass a filter.
 
     Args:
         filter: which; one that every record passes is refused.
         dry_run: only count them.
         all: delete also where every record passes.
+        expected: how many records are meant, as a dry run counted them. Where the answer to a
+            deletion was lost and it is sent again, another number passes by then.
+
+    Raises:
+        Conflict: another number than ``expected`` passes; nothing was deleted.
     """
     parameters = {"filter": encoded(dict(filter)).decode()}
     parameters |= {"dry_run": "true"} if dry_run else {}
     parameters |= {"all": "true"} if all else {}
+    parameters |= {} if expected is None else {"expected": str(expected)}
     return (yield from ask_for(Deletion, Request("DELETE", "/gallery", parameters=parameters)))
 
 

@@ -31,13 +31,16 @@ def stored_matches(store: GalleryStore, filter: Filter) -> Iterator[list[int]]:
     yield _quarantined_matches(store, filter)
 
 
-def delete_matches(store: GalleryStore, filter: Filter) -> int:
+def delete_matches(store: GalleryStore, filter: Filter, expected: int | None = None) -> int:
     """Delete the records that satisfy the filter; return how many there were.
 
-    Of a generation that is not served, those that satisfy it and that the served one lacks.
+    Of a generation that is not served, those that satisfy it and that the served one lacks. Raises
+    `UnexpectedCount`, and deletes none, where `expected` is another number than satisfy it.
     """
     return store.delete_numbered(
-        stored_matches(store, filter), elsewhere=lambda other: stored_matches(other, filter)
+        stored_matches(store, filter),
+        elsewhere=lambda other: stored_matches(other, filter),
+        expected=expected,
     )
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from service.errors import GalleryError, UnknownRecord
+from service.errors import GalleryError, UnexpectedCount, UnknownRecord
 from service.gallery.address import directory_of
 from service.gallery.record import Labels, NewRecord, Record
 from service.gallery.store import deletion, enrolment, feed, generations, schema
@@ -232,15 +232,21 @@ class GalleryStore(RecordReading):
         self,
         batches: Iterable[Sequence[int]],
         elsewhere: Callable[[GalleryStore], Iterable[Sequence[int]]],
+        expected: int | None = None,
     ) -> int:
         """Delete records, quarantined ones too, by sequence number; return how many there were.
 
         Each batch is taken when the one before is deleted, and is as many transactions as it needs.
         `elsewhere` finds the same in a generation that is not served, where numbers and labels may
         be others; only what the served one does not have is deleted there.
+
+        With `expected` all batches are taken first, in the transaction that deletes the first of
+        them; raises `UnexpectedCount`, and deletes none, where they are another number of records.
         """
         deleted: list[str] = []
         try:
+            if expected is not None:
+                deleted, batches = self._delete_first(batches, expected)
             for batch in batches:
                 for part in _parts(batch):
                     deleted += self._delete_some(part)
@@ -303,6 +309,19 @@ class GalleryStore(RecordReading):
         return self._writes.run(
             lambda connection: deletion.delete_by_number(connection, sequences, now)
         )
+
+    def _delete_first(
+        self, batches: Iterable[Sequence[int]], expected: int
+    ) -> tuple[list[str], Iterable[Sequence[int]]]:
+        """Delete the first of `expected` records; return whose they were, and the other batches."""
+        # A transaction of its own: those that share one do not see what the others write in it,
+        # and while it is open nobody else writes, so that the batches are of one moment.
+        with self._database.writing() as connection:
+            numbers = [number for batch in batches for number in batch]
+            if len(numbers) != expected:
+                raise UnexpectedCount(expected, len(numbers))
+            first, *others = [*_parts(numbers)] or [numbers]
+            return deletion.delete_by_number(connection, first, datetime.now(UTC)), others
 
     def _follow_up(self, deleted: Sequence[str]) -> None:
         """Erase what was deleted, once for all batches, and delete it elsewhere by its ids."""

@@ -97,11 +97,11 @@ def machine_of(bundle: Bundle, in_milvus: MilvusGallery) -> type[RuleBasedStateM
             old = Selection(seen_before=OLD, cameras=cameras, except_cameras=others)
             self.both(lambda gallery: gallery.delete_selected(old))
 
-        @rule(filter=filters)
-        def delete_what_passes(self, filter: Filter) -> None:
+        @rule(filter=filters, expected=st.none() | st.integers(0, 4))
+        def delete_what_passes(self, filter: Filter, expected: int | None) -> None:
             self.both(
                 lambda gallery: gallery.count_matching(filter),
-                lambda gallery: gallery.delete_matching(filter),
+                lambda gallery: gallery.delete_matching(filter, expected),
             )
 
         @rule(record_id=st.sampled_from(IDS), told=records)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from service.errors import GalleryLocked, UnexpectedCount
 from service.gallery.filters.filter import Filter
 from service.gallery.gallery import Gallery
 from service.gallery.store.matching import delete_matches, stored_matches
@@ -49,6 +50,37 @@ def test_more_than_one_transaction_can_hold_is_deleted(store: GalleryStore) -> N
     assert delete_matches(store, Filter(camera=("gate",))) == 600
     assert {record.camera for record in store.all_records()} == {"yard"}  # type: ignore[union-attr]
     assert store.count() == 600
+
+
+@pytest.mark.parametrize("number", [0, 1, 500, 501, 1200])
+def test_as_many_as_expected_are_deleted_or_none(store: GalleryStore, number: int) -> None:
+    store.add([new_record(each, camera="gate") for each in range(number)])
+    store.add([new_record(each, camera="yard") for each in range(number, number + 3)])
+    gate = Filter(camera=("gate",))
+    for expected in (number - 1, number + 1):
+        with pytest.raises(UnexpectedCount, match=f"{number} records pass .* and {expected} were"):
+            delete_matches(store, gate, expected)
+    assert store.count() == number + 3
+    assert delete_matches(store, gate, number) == number
+    assert {record.camera for record in store.all_records()} == {"yard"}  # type: ignore[union-attr]
+
+
+def test_nobody_stores_anything_between_counting_and_deleting(
+    store: GalleryStore, tmp_path: Path
+) -> None:
+    add_four(store)
+    other = GalleryStore.open(tmp_path, FINGERPRINT, FEATURE_SIZE, lock_timeout=0.01)
+    refused = []
+
+    def counted() -> Iterator[list[int]]:
+        yield from stored_matches(store, GATE)
+        with pytest.raises(GalleryLocked):
+            other.add([new_record(5, id="e", camera="gate", attributes={"speed": 80})])
+        refused.append("e")
+
+    assert store.delete_numbered(counted(), elsewhere=lambda _: [], expected=2) == 2
+    assert (ids(store), refused) == (["b", "c"], ["e"])
+    other.close()
 
 
 def test_what_is_deleted_is_in_no_file_any_more(store: GalleryStore, tmp_path: Path) -> None:

@@ -73,6 +73,9 @@ def test_the_records_that_pass_are_deleted_and_no_others(client: httpx.Client) -
         ({"filter": '{"camera": "gate"}'}, "invalid-request"),
         ({"filter": [WHITE, '{"camera": "gate"}']}, "invalid-request"),
         ({"filter": WHITE, "dry_run": ["true", "false"]}, "invalid-request"),
+        ({"filter": WHITE, "expected": "-1"}, "invalid-request"),
+        ({"filter": WHITE, "expected": "two"}, "invalid-request"),
+        ({"filter": WHITE, "expected": ["2", "2"]}, "invalid-request"),
     ],
 )
 def test_a_deletion_that_does_not_say_what_to_delete_deletes_nothing(
@@ -96,6 +99,20 @@ def test_a_filter_that_every_record_passes_deletes_when_told_to_delete_all(
     assert listed(client) == []
     again = client.delete("/gallery", params=parameters)
     assert (again.status_code, again.json()) == (200, {"matched": 0, "deleted": 0})
+
+
+def test_another_number_of_records_than_expected_is_refused(client: httpx.Client) -> None:
+    for expected in ("1", "3", "0"):
+        parameters = {"filter": WHITE, "expected": expected}
+        refused = assert_problem(
+            client.delete("/gallery", params=parameters), 409, "unexpected-count"
+        )
+        assert f"2 records pass the filter and {expected} were expected" in refused["detail"]
+        assert [error["field"] for error in refused["errors"]] == ["expected"]
+    assert len(listed(client)) == 5
+    told = client.delete("/gallery", params={"filter": WHITE, "expected": "2"})
+    assert (told.status_code, told.json()) == (200, {"matched": 2, "deleted": 2})
+    assert listed(client) == ["1", "3", "5"]
 
 
 def test_a_parameter_of_a_page_is_given_once(client: httpx.Client) -> None:

@@ -12,7 +12,7 @@ from tests.service.vehicles import picture
 from tests.vreid.client.asking import Asking, Kind, asking
 from tests.vreid.client.seen import seen, sighted
 from vreid.bundle import Bundle
-from vreid.client import Images, IngestUnfinished, NotThere, Sighting
+from vreid.client import Conflict, Images, IngestUnfinished, NotThere, Sighting
 from vreid.decoding import decode_image
 from vreid.modality import Modality
 
@@ -222,9 +222,10 @@ def test_the_gallery_is_gone_through_and_counted_and_deleted(asked: Asking, came
     assert [record.id for record in (*page.records, *following.records)] == expected[:4]
     counted = asked.ask(lambda client: client.delete_matching(passed, dry_run=True))
     assert (counted.matched, counted.deleted) == (8, 0)
-    deleted = asked.ask(
-        lambda client: client.delete_matching({**passed, "attributes": {"number": 1}})
-    )
+    second = {**passed, "attributes": {"number": 1}}
+    with pytest.raises(Conflict, match="2 records pass the filter and 8 were expected"):
+        asked.ask(lambda client: client.delete_matching(second, expected=8))
+    deleted = asked.ask(lambda client: client.delete_matching(second, expected=2))
     assert deleted.deleted == 2
     assert len(asked.all_of(lambda client: client.records(filter=passed))) == 6
 

@@ -1,4 +1,4 @@
-// Deleting all records that pass a filter: first counted, then asked about.
+// Deleting all records that pass a filter: counted, asked about, and only then as many deleted.
 
 import { ask } from "../parts/dialogs.js";
 import { element, fill } from "../parts/elements.js";
@@ -6,6 +6,9 @@ import { filterWords } from "../labels/filter_words.js";
 import { count, plural } from "../parts/formats.js";
 import { check } from "../parts/fields.js";
 import { showLoading, showProblem } from "../parts/states.js";
+
+// The last is the refusal of a filter that by now every record passes.
+const OF_ANOTHER_COUNT = new Set(["unexpected-count", "invalid-request"]);
 
 // Asks and deletes; returns how many were deleted, null where nothing was done.
 export async function deleteMatching(api, filter) {
@@ -27,14 +30,17 @@ export async function deleteMatching(api, filter) {
     isReady: false,
     run: async () => {
       const agreed = { matched, isWhole };
-      await countNow();
-      if (matched !== agreed.matched || (isWhole && !agreed.isWhole)) {
+      const options = { expected: matched, ...(isWhole && { all: true }) };
+      try {
+        deleted = (await api.delete(`/gallery?${deletion(filter, options)}`)).deleted;
+        return true;
+      } catch (problem) {
+        if (!OF_ANOTHER_COUNT.has(problem.type)) throw problem;
+        await countNow();
+        if (matched === agreed.matched && isWhole === agreed.isWhole) throw problem;
         showCount(`There were ${count(agreed.matched)} when this was asked.`);
         return false;
       }
-      deleted = (await api.delete(`/gallery?${deletion(filter, isWhole && { all: true })}`))
-        .deleted;
-      return true;
     },
   });
   begin();
@@ -93,5 +99,5 @@ export async function deleteMatching(api, filter) {
 }
 
 function deletion(filter, options) {
-  return new URLSearchParams({ filter: JSON.stringify(filter), ...(options || {}) });
+  return new URLSearchParams({ filter: JSON.stringify(filter), ...options });
 }

@@ -8,11 +8,14 @@ import { ready, showLoading, showProblem } from "../parts/states.js";
 
 const PAGE = 48;
 
-// Returns {root, start, end, remove, selected, selectAll}:
-//   start(filter)     shows the first page of what passes a filter, null for all
+// Returns {root, start, end, remove, focus, selected, selectAll}:
+//   start(filter, wanted)
+//                     shows the first of what passes a filter, null for all: a page, or as many as
+//                     are wanted; resolves to whether they are shown
 //   end()             when the view goes
 //   remove(ids)       takes cards away and puts the focus onto what stands there then; returns
 //                     whether anything does
+//   focus(id)         puts the focus onto a record, where it is shown
 //   selected()        the selected records
 //   selectAll(flag)   selects all that are shown, or none
 // `onCount({shown, isAll})` is called when there are more or fewer cards, `onSelection(count)` when
@@ -25,23 +28,34 @@ export function recordGrid({ api, pageLimit, maySelect, onCount, onSelection, on
   const chosen = new Map();
   let turn = 0;
 
-  async function start(filter) {
+  function start(filter, wanted = PAGE) {
     turn += 1;
     cards.clear();
     selectAll(false);
     list.replaceChildren();
-    await load(filter, null);
+    return load(filter, null, Math.max(wanted, PAGE));
   }
 
-  async function load(filter, cursor) {
+  async function load(filter, cursor, wanted = PAGE) {
     const mine = turn;
     showLoading(foot, cursor === null ? "Reading the gallery…" : "Reading more…");
     try {
-      const page = await api.get(`/gallery?${asked(filter, cursor, Math.min(PAGE, pageLimit))}`);
+      const page = await read(filter, cursor, wanted);
       if (mine === turn) show(page, filter, cursor !== null);
+      return mine === turn;
     } catch (problem) {
-      if (mine === turn) showProblem(foot, problem, { retry: () => load(filter, cursor) });
+      if (mine === turn) showProblem(foot, problem, { retry: () => load(filter, cursor, wanted) });
+      return false;
     }
+  }
+
+  // As many records as are wanted, in as many calls as the service needs for them.
+  async function read(filter, cursor, wanted) {
+    const limit = Math.min(wanted, pageLimit);
+    const page = await api.get(`/gallery?${asked(filter, cursor, limit)}`);
+    if (page.next_cursor === null || wanted <= limit) return page;
+    const rest = await read(filter, page.next_cursor, wanted - limit);
+    return { ...rest, records: [...page.records, ...rest.records] };
   }
 
   function show(page, filter, isMore) {
@@ -116,7 +130,11 @@ export function recordGrid({ api, pageLimit, maySelect, onCount, onSelection, on
     onSelection(chosen.size);
   }
 
-  return { root, start, end, remove, selectAll, selected: () => [...chosen.values()] };
+  function focus(id) {
+    cards.get(id)?.card.querySelector("a").focus({ preventScroll: true });
+  }
+
+  return { root, start, end, remove, focus, selectAll, selected: () => [...chosen.values()] };
 }
 
 function asked(filter, cursor, limit) {

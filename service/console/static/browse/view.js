@@ -7,6 +7,7 @@ import { filterWords } from "../labels/filter_words.js";
 import { filters } from "../labels/filters.js";
 import { count, plural } from "../parts/formats.js";
 import { deleteRecords } from "../records/record_deletion.js";
+import { recallPlace, rememberPlace } from "../memory/browse_memory.js";
 import { recordGrid } from "./record_grid.js";
 import { replaceRoute } from "../router.js";
 import { selectionBar } from "./selection_bar.js";
@@ -16,6 +17,7 @@ export function mount(main, { api, route, info, access }) {
   let filter = filterOf(route.query);
   let total = info.gallery.records;
   let shownNow = null;
+  let shownRoute = null;
   const isAdmin = access.may("admin");
   const heading = element("h1", { tabindex: "-1" }, "Browse");
   const counted = element("p");
@@ -63,10 +65,19 @@ export function mount(main, { api, route, info, access }) {
     grid.root,
     bar.bar,
   );
-  start();
-  return grid.end;
+  start(recallPlace(routeOf(filter)));
+  return () => {
+    grid.end();
+    if (shownNow === null) return;
+    rememberPlace(shownRoute, {
+      shown: shownNow.shown,
+      scroll: window.scrollY,
+      id: document.activeElement?.closest(".record-card")?.dataset.id ?? null,
+    });
+  };
 
-  function start() {
+  // `place` is where to go on, null for the beginning.
+  async function start(place = null) {
     fill(
       conditions,
       filter === null ? null : filterWords(filter).map((each) => element("li", {}, each)),
@@ -75,11 +86,12 @@ export function mount(main, { api, route, info, access }) {
     deleteAll.hidden = filter === null;
     counted.textContent = "";
     shownNow = null;
-    replaceRoute(
-      filter === null ? "browse" : `browse?filter=${encodeURIComponent(JSON.stringify(filter))}`,
-    );
+    shownRoute = routeOf(filter);
+    replaceRoute(shownRoute);
     refreshTotal();
-    grid.start(filter);
+    if (!(await grid.start(filter, place?.shown)) || place === null) return;
+    if (place.id !== null) grid.focus(place.id);
+    window.scrollTo(0, place.scroll);
   }
 
   function apply(wanted) {
@@ -190,6 +202,10 @@ function filterForm(filter, apply) {
   }
 
   return { root, clear };
+}
+
+function routeOf(filter) {
+  return filter === null ? "browse" : `browse?filter=${encodeURIComponent(JSON.stringify(filter))}`;
 }
 
 // The filter in the address; an address that was damaged shows all.

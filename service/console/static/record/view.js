@@ -5,6 +5,7 @@ import { ApiProblem } from "../calls/problem.js";
 import { element, fill } from "../parts/elements.js";
 import { MODALITIES, MODALITY_NAMES, MODALITY_WORDS, picture } from "../pictures/pictures.js";
 import { correctionForm } from "./record_correction.js";
+import { latestBrowse } from "../memory/browse_memory.js";
 import { deleteRecords } from "../records/record_deletion.js";
 import { recordFacts } from "./record_facts.js";
 import { showEmpty, showLoading, showProblem } from "../parts/states.js";
@@ -17,7 +18,7 @@ export function mount(main, { api, go, route, access }) {
   let isOver = false;
   fill(
     main,
-    element("p", { class: "record-up" }, element("a", { href: "#/browse" }, "Browse the gallery")),
+    element("p", { class: "record-up" }, linkToGallery()),
     element("div", { class: "view-head" }, heading),
     content,
   );
@@ -96,7 +97,7 @@ export function mount(main, { api, go, route, access }) {
   async function remove(record) {
     if (!(await deleteRecords(api, [record]))) return;
     announce("Deleted.");
-    go("browse");
+    go(latestBrowse());
   }
 }
 
@@ -105,8 +106,13 @@ function showMissing(container, why) {
     container,
     "There is no such record",
     why,
-    element("a", { class: "button", href: "#/browse" }, "Browse the gallery"),
+    linkToGallery("button"),
   );
+}
+
+// To where the gallery was left, with its filter.
+function linkToGallery(kind = "") {
+  return element("a", { class: kind, href: `#/${latestBrowse()}` }, "Browse the gallery");
 }
 
 function largePictures(record) {

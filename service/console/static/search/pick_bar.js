@@ -2,23 +2,29 @@
 
 import { element, fill } from "../parts/elements.js";
 
-// Shows the bar for one or two picked record ids, or hides it. `search` is {id, number}: what to
-// compare with instead of a second record.
+// Shows the bar for one or two picked record ids, or hides it; returns what it says.
+//   names(id)        what a record is called
+//   queryRoute(id)   the route to comparing it with the query instead of a second record
+//   unpick()         lets go of all
 export function showPicked(bar, picked, names, { queryRoute, unpick }) {
   const ids = [...picked];
   bar.hidden = ids.length === 0;
   if (ids.length === 0) {
     fill(bar);
-    return;
+    return "";
   }
   const [a, b] = ids;
+  const called = ids.map((id) => names(id)).join(" and ");
+  const next =
+    ids.length === 1 ? "Pick another sighting, or compare it with the query." : "Both are picked.";
   fill(
     bar,
     element(
       "p",
       {},
-      element("b", {}, ids.map((id) => names(id)).join(" and ")),
-      ids.length === 1 ? " picked. Pick another one, or compare it with the query." : " picked.",
+      "To compare: ",
+      element("b", {}, called),
+      `. ${next}`,
     ),
     element(
       "div",
@@ -34,4 +40,5 @@ export function showPicked(bar, picked, names, { queryRoute, unpick }) {
       element("button", { type: "button", onclick: unpick }, "Clear"),
     ),
   );
+  return `To compare: ${called}. ${next}`;
 }

@@ -8,8 +8,8 @@ import { recordRoute } from "../router.js";
 
 const joined = new Intl.ListFormat("en-GB");
 
-// `searchRoute(id)` is the route of a search from this one; `pick` is called when the button to
-// compare is pressed, `isPicked` says how it stands.
+// `searchRoute(id)` is the route of a search from this one; `pick` is called when the button that
+// picks it to compare is pressed, `isPicked` says how it stands.
 export function resultCard(result, { searchRoute, pick, isPicked }) {
   const name = result.identity ?? "unnamed vehicle";
   const label = `match ${result.rank}, ${name}`;
@@ -49,10 +49,10 @@ export function resultCard(result, { searchRoute, pick, isPicked }) {
           type: "button",
           class: "small pick",
           "aria-pressed": String(isPicked),
-          "aria-label": `Compare ${label}`,
+          "aria-label": `Pick to compare: ${label}`,
           onclick: () => pick(result),
         },
-        "Compare",
+        "Pick to compare",
       ),
     ),
   );

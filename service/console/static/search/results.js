@@ -84,7 +84,7 @@ export function headline(answer, results, noun = "sighting") {
   const matching = results.filter((each) => each.match).length;
   if (answer.match === true || matching > 0) {
     return {
-      title: `${plural(matching, "match", "matches")} in ${plural(results.length, noun)}`,
+      title: matchWords(matching, results.length - matching, noun),
       text: `${rule} ${compared}`.trim(),
       hint: "",
     };
@@ -117,6 +117,15 @@ export function headline(answer, results, noun = "sighting") {
       .join(" "),
     hint: "",
   };
+}
+
+// Not "2 matches in 12 sightings": what is shown is only the nearest, and the gallery has more.
+function matchWords(matching, others, noun) {
+  const matches = plural(matching, "match", "matches");
+  if (others === 0) return matches;
+  return others === 1
+    ? `${matches}; the other ${noun} shown is only the nearest`
+    : `${matches}; the other ${count(others)} ${noun}s shown are only the nearest`;
 }
 
 function meaning() {

@@ -100,7 +100,9 @@ export function mount(main, context) {
       if (picked.size === 2) picked.delete([...picked][1]);
       picked.add(result.id);
     }
-    showPicks();
+    announce(showPicks() || "Nothing is picked to compare.");
+    // With two there is nothing left to pick, and what follows is far below in the order of Tab.
+    if (picked.size === 2) bar.querySelector("a").focus({ preventScroll: true });
   }
 
   function showPicks() {
@@ -112,16 +114,23 @@ export function mount(main, context) {
     for (const card of results.querySelectorAll(".card")) {
       card.querySelector(".pick").setAttribute("aria-pressed", String(picked.has(card.dataset.id)));
     }
-    showPicked(bar, picked, names, {
+    return showPicked(bar, picked, names, {
       queryRoute: (id) =>
         `compare?${new URLSearchParams(
           search.id === null ? { search: number, b: id } : { a: search.id, b: id },
         )}`,
       unpick() {
+        const [first] = picked;
         picked.clear();
-        showPicks();
+        announce(showPicks() || "Nothing is picked to compare.");
+        // The button that had the focus is gone.
+        cardOf(first)?.querySelector(".pick").focus();
       },
     });
+  }
+
+  function cardOf(id) {
+    return [...results.querySelectorAll(".card")].find((card) => card.dataset.id === id);
   }
 
   async function readRecord(id) {
