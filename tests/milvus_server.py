@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.kept_port import kept_port
+
 _START_SECONDS = 60
 
 # One thread, because its engine takes changes from one thread at a time only.
@@ -20,12 +22,12 @@ run_server(sys.argv[1], "127.0.0.1", int(sys.argv[2]), max_workers=1)
 
 
 class MilvusServer:
-    """One server with a directory and a port of its own; it can be killed and started again."""
+    """One server with a directory of its own; it can be killed and started again."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, port: int) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
-        self.port = _free_port()
+        self.port = port
         self._process: subprocess.Popen[bytes] | None = None
 
     def address(self, name: str) -> str:
@@ -65,16 +67,10 @@ class MilvusServer:
 @contextmanager
 def milvus_server(directory: Path) -> Iterator[MilvusServer]:
     """A server that runs until the block ends."""
-    server = MilvusServer(directory)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    with kept_port() as port:
+        server = MilvusServer(directory, port)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.kill()

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,16 +12,18 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from tests.kept_port import kept_port
+
 _START_SECONDS = 20
 
 
 class RedisServer:
-    """One server with a directory and a port of its own; it can be killed and started again."""
+    """One server with a directory of its own; it can be killed and started again."""
 
-    def __init__(self, directory: Path, **settings: str) -> None:
+    def __init__(self, directory: Path, port: int, **settings: str) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
-        self.port = _free_port()
+        self.port = port
         self.settings = {"appendonly": "yes", "save": ""} | {
             name.replace("_", "-"): value for name, value in settings.items()
         }
@@ -78,15 +79,10 @@ class RedisServer:
 @contextmanager
 def running_redis(directory: Path, **settings: str) -> Iterator[RedisServer]:
     """Run a server until the block ends; underscores of `settings` stand for hyphens."""
-    server = RedisServer(directory, **settings)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    with kept_port() as port:
+        server = RedisServer(directory, port, **settings)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()

@@ -22,6 +22,8 @@ from tests.service.vehicles import triplet
 from vreid.bundle import Bundle
 from vreid.client import Client, Images
 
+pytestmark = pytest.mark.long
+
 SECONDS = float(os.environ.get("ABUSE_SECONDS", "7"))
 MAX_GROWTH = 48 * 2**20
 """Bytes of the service's process, after a third of the time."""

@@ -25,6 +25,8 @@ from tests.service.calibrated_bundle import make_bundle
 from tests.service.vehicles import triplet
 from vreid.modality import MODALITIES
 
+pytestmark = pytest.mark.long
+
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
 INPUTS = int(os.environ.get("FUZZ_INPUTS", "20000"))
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "1500"))

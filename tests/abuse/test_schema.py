@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.abuse.figures import put_figures
-from tests.abuse.schema_hooks import RECORDS
+from tests.abuse.schema_hooks import KEY_VARIABLE, RECORDS
 from tests.e2e.processes import ServiceProcess, clean_environment, serving, vreid
-from tests.redis_server import RedisServer
+from tests.redis_server import running_redis
 from tests.service.calibrated_bundle import make_bundle
 from tests.service.vehicles import triplet
 
@@ -51,16 +51,14 @@ def service(
     """A service with keys, ingest and some records; nothing is refused for being late."""
     folder = tmp_path_factory.mktemp("schema")
     bundle = make_bundle(folder / "bundle")
-    queue = RedisServer(folder / "redis")
-    queue.start()
-    environment = {
-        "VREID_ACCESS__KEYS": str(key_file),
-        "VREID_INGEST__REDIS": queue.url,
-        "VREID_INGEST__LENGTH": "100000",
-        "VREID_DEADLINE": "120",
-        "VREID_LOCK_TIMEOUT": "60",
-    }
-    try:
+    with running_redis(folder / "redis") as queue:
+        environment = {
+            "VREID_ACCESS__KEYS": str(key_file),
+            "VREID_INGEST__REDIS": queue.url,
+            "VREID_INGEST__LENGTH": "100000",
+            "VREID_DEADLINE": "120",
+            "VREID_LOCK_TIMEOUT": "60",
+        }
         with serving(bundle.path, folder / "gallery", environment=environment) as process:
             process.client.headers["Authorization"] = f"Bearer {admin_key}"
             for vehicle, record in enumerate(RECORDS):
@@ -71,8 +69,6 @@ def service(
                 )
                 assert stored.status_code == 201, stored.text
             yield process
-    finally:
-        queue.stop()
 
 
 @pytest.mark.timeout(SECONDS * 3 + 300)
@@ -92,7 +88,11 @@ def test_every_call_keeps_to_the_document(
         ],
         cwd=tmp_path,
         env=clean_environment()
-        | {"SCHEMATHESIS_HOOKS": "tests.abuse.schema_hooks", "PYTHONPATH": os.getcwd()},
+        | {
+            "SCHEMATHESIS_HOOKS": "tests.abuse.schema_hooks",
+            "PYTHONPATH": os.getcwd(),
+            KEY_VARIABLE: admin_key,
+        },
         capture_output=True,
         text=True,
         timeout=SECONDS * 3 + 240,

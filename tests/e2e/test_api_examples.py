@@ -17,7 +17,7 @@ from service.http.openapi_examples import examples_of
 from service.indexing.job import index_source
 from service.settings import SHIPPED_BUNDLE
 from tests.e2e.processes import serving
-from tests.redis_server import RedisServer
+from tests.redis_server import running_redis
 from vreid.bundle import Bundle
 
 QUERY = SAMPLES / "query"
@@ -55,21 +55,17 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, http
     index_source(
         SAMPLES / "manifest.csv", Bundle.load(SHIPPED_BUNDLE), gallery, show_progress=False
     )
-    queue = RedisServer(folder / "redis")
-    queue.start()
-    environment = {
-        "VREID_INGEST__REDIS": queue.url,
-        "VREID_INGEST__WORKERS": "1",
-        "VREID_DEADLINE": "120",
-    }
-    try:
+    with running_redis(folder / "redis") as queue:
+        environment = {
+            "VREID_INGEST__REDIS": queue.url,
+            "VREID_INGEST__WORKERS": "1",
+            "VREID_DEADLINE": "120",
+        }
         with serving(SHIPPED_BUNDLE, gallery, environment=environment) as service:
             # What deletes comes last, and what is asked for was accepted before.
             ordered = sorted(calls(), key=lambda call: (call.method == "DELETE", call.path))
             yield {name_of(call): sent(service.client, call) for call in ordered}
-    finally:
-        queue.stop()
-        shutil.rmtree(folder)
+    shutil.rmtree(folder)
 
 
 def name_of(call: Call) -> str:

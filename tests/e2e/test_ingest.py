@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.processes import ServiceProcess, serving, vreid
 from tests.e2e.workers import working
+from tests.kept_port import kept_port
 from tests.redis_server import RedisServer, running_redis
 from tests.service.ingest.waiting import finished, wait_until
 from tests.service.problem_checks import assert_problem
@@ -156,17 +157,18 @@ def test_a_redis_that_may_evict_is_refused_at_the_start(bundle: Bundle, tmp_path
 
 
 def test_a_service_starts_before_its_redis(bundle: Bundle, tmp_path: Path) -> None:
-    server = RedisServer(tmp_path / "redis", appendonly="no")
-    settings = environment(server, workers=1)
-    try:
-        with serving(bundle.path, tmp_path / "gallery", environment=settings) as service:
-            assert "does not answer" in service.log.read_text()
-            assert_problem(send(service.address, 1, "1"), 503, "ingest-unavailable")
-            server.start()
-            answer = send(service.address, 1, "1")
-            assert finished(service.client, answer.json()["id"])["status"] == "stored"
-            assert service.client.get("/info").json()["ingest"]["keeps_on_disk"] is False
-        with serving(bundle.path, tmp_path / "gallery", environment=settings) as service:
-            assert "appendonly off" in service.log.read_text()
-    finally:
-        server.stop()
+    with kept_port() as port:
+        server = RedisServer(tmp_path / "redis", port, appendonly="no")
+        settings = environment(server, workers=1)
+        try:
+            with serving(bundle.path, tmp_path / "gallery", environment=settings) as service:
+                assert "does not answer" in service.log.read_text()
+                assert_problem(send(service.address, 1, "1"), 503, "ingest-unavailable")
+                server.start()
+                answer = send(service.address, 1, "1")
+                assert finished(service.client, answer.json()["id"])["status"] == "stored"
+                assert service.client.get("/info").json()["ingest"]["keeps_on_disk"] is False
+            with serving(bundle.path, tmp_path / "gallery", environment=settings) as service:
+                assert "appendonly off" in service.log.read_text()
+        finally:
+            server.stop()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kept_port import kept_port
 from tests.service.ingest.waiting import wait_until
 from tests.service.serving import running_service
 from tests.vreid.client.asking import AnyClient, Asking, Kind, asking
@@ -135,16 +136,16 @@ def test_a_deletion_whose_answer_was_lost_is_done(
 
 def test_nobody_listens(kind: Kind) -> None:
     with (
-        asking(kind, f"http://127.0.0.1:{free_port()}") as asked,
+        kept_port() as port,
+        asking(kind, f"http://127.0.0.1:{port}") as asked,
         pytest.raises(ServiceUnreachable, match="check the address and that the service runs"),
     ):
         asked.ask(lambda client: client.search(seen(0)))
 
 
 def test_a_service_that_is_started_meanwhile_is_found(service: str, kind: Kind) -> None:
-    port = free_port()
     stored: list[str] = []
-    with asking(kind, f"http://127.0.0.1:{port}", STEADY) as asked:
+    with kept_port() as port, asking(kind, f"http://127.0.0.1:{port}", STEADY) as asked:
         asker = threading.Thread(
             target=lambda: stored.append(asked.ask(lambda client: client.enrol(sighted(0))).id)
         )
@@ -162,7 +163,8 @@ def test_waiting_for_a_service_to_be_ready(asked_between: Asking, between: Betwe
 
 def test_waiting_for_a_service_ends(kind: Kind) -> None:
     with (
-        asking(kind, f"http://127.0.0.1:{free_port()}") as asked,
+        kept_port() as port,
+        asking(kind, f"http://127.0.0.1:{port}") as asked,
         pytest.raises(DeadlineExceeded, match=r"not ready within 0\.2 s; it last said: .*not sent"),
     ):
         asked.ask(lambda client: client.wait_until_ready(0.2))
@@ -293,9 +295,3 @@ def half_sent_body(port: int) -> Iterator[None]:
         assert connection.recv(1000).startswith(b"HTTP/1.1 100")
         connection.sendall(b"{")
         yield
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
