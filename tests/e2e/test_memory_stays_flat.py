@@ -25,6 +25,8 @@ from tests.e2e.metrics import read_metrics
 from tests.e2e.processes import ServiceProcess
 from vreid.modality import MODALITIES
 
+pytestmark = pytest.mark.long
+
 REQUESTS = int(os.environ.get("SOAK_REQUESTS", "2000"))
 CHUNK = 250
 WARM_UP_CHUNKS = 4

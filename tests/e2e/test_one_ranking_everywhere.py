@@ -25,13 +25,15 @@ from training.embedded import EmbeddedDataset, embed_dataset
 from training.evaluation import evaluate, modality_subsets
 from vreid.bundle import Bundle
 from vreid.embedding import embed_samples
-from vreid.engines import open_engine
+from vreid.engines import BranchEngine, open_engine
 from vreid.errors import MetricError
 from vreid.layouts.sample_list import read_samples
 from vreid.metrics import evaluate_ranking
 from vreid.modality import MODALITIES, Modality, subset_name
 from vreid.sample import Sample
 from vreid.scoring import POLICIES, resolve_policy, score
+
+pytestmark = pytest.mark.long
 
 SUBSETS = tuple(modality_subsets())
 GALLERY_PER_IDENTITY = 4
@@ -78,11 +80,25 @@ def drawn_dataset(directory: Path) -> Dataset:
 
 @dataclass(frozen=True)
 class Ranked:
-    """A service with the gallery in it, and the same gallery embedded in this process."""
+    """A service with the gallery in it, and the same gallery embedded in this process.
+
+    Attributes:
+        client: of the service.
+        bundle: the model that ranks.
+        dataset: the queries and the gallery.
+        engine: of this process.
+        features: of the gallery, from `vreid.embedding.embed_samples`.
+        mask: of the gallery, from there too.
+        embedded: all samples, from `training.embedded.embed_dataset`.
+        ids: of the gallery's samples in the service.
+    """
 
     client: httpx.Client
     bundle: Bundle
     dataset: Dataset
+    engine: BranchEngine
+    features: NDArray[np.float32]
+    mask: NDArray[np.bool_]
     embedded: EmbeddedDataset
     ids: Sequence[str]
 
@@ -97,14 +113,22 @@ def ranked(
     ids = [f"g{number}" for number in range(len(ranked_dataset.gallery))]
     half = len(ids) // 2
     index(ranked_bundle, gallery, directory / "half.csv", ids[:half], ranked_dataset.gallery[:half])
-    manifest = ranked_bundle.manifest
-    embedded = embed_dataset(
-        ranked_dataset, manifest.preprocessing, open_engine(ranked_bundle), manifest.feature_size
-    )
+    manifest, engine = ranked_bundle.manifest, open_engine(ranked_bundle)
+    features, mask = embed_samples(ranked_dataset.gallery, ranked_bundle, engine)
+    embedded = embed_dataset(ranked_dataset, manifest.preprocessing, engine, manifest.feature_size)
     with serving(ranked_bundle.path, gallery) as service:
         for record_id, sample in zip(ids[half:], ranked_dataset.gallery[half:], strict=True):
             enrol(service, record_id, sample)
-        yield Ranked(service.client, ranked_bundle, ranked_dataset, embedded, ids)
+        yield Ranked(
+            client=service.client,
+            bundle=ranked_bundle,
+            dataset=ranked_dataset,
+            engine=engine,
+            features=features,
+            mask=mask,
+            embedded=embedded,
+            ids=ids,
+        )
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -134,17 +158,15 @@ def rank_over_http(
 
 def rank_in_process(ranked: Ranked, subset: Sequence[Modality], policy: str) -> list[list[str]]:
     """The same from `vreid.scoring` over `vreid.embedding.embed_samples`."""
-    engine = open_engine(ranked.bundle)
     manifest = ranked.bundle.manifest
     queries = [
         Sample({modality: sample.images[modality] for modality in subset})
         for sample in ranked.dataset.query
     ]
-    query_features, query_mask = embed_samples(queries, ranked.bundle, engine)
-    gallery_features, gallery_mask = embed_samples(ranked.dataset.gallery, ranked.bundle, engine)
+    query_features, query_mask = embed_samples(queries, ranked.bundle, ranked.engine)
     resolved = resolve_policy(policy, manifest.auto_policy)
     scores = score(
-        query_features, query_mask, gallery_features, gallery_mask, resolved, manifest.calibration
+        query_features, query_mask, ranked.features, ranked.mask, resolved, manifest.calibration
     )
     return [
         [ranked.ids[row] for row in np.argsort(-keys, kind="stable") if valid[row]]

@@ -1,9 +1,11 @@
 """The shipped bundle on real photographs of vehicles it was not trained on, over HTTP."""
 
+import pytest
+
 from benchmarks.real_photographs import BUNDLE, held_out_photographs, measure_both_directions
 from tests.shared_data import PHOTOGRAPHS, needs_shared_data
 
-pytestmark = needs_shared_data
+pytestmark = [needs_shared_data, pytest.mark.long]
 
 
 def test_held_out_vehicles_are_found_in_the_other_camera_by_rgb_alone() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import onnx
 import pytest
 import torch
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from export.cli import export
 from export.reference_images import ReferenceImages, reference_images
@@ -18,6 +18,8 @@ from tests.export.small_run import (
     write_checkpoint,
     write_msvr310,
 )
+from tests.made_once import made_once
+from training.checkpoint import find_checkpoint
 from training.model import CCNet
 from vreid.bundle import Bundle
 from vreid.modality import MODALITIES, Modality
@@ -47,30 +49,43 @@ def network(images: Images) -> CCNet:
 
 
 @pytest.fixture(scope="session")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_msvr310(tmp_path_factory.mktemp("data") / "msvr310")
+def exported(network: CCNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a data set, a checkpoint, and what `vreid export` made of them, run once."""
+
+    def run(folder: Path) -> None:
+        tree = write_msvr310(folder / "msvr310")
+        checkpoint = write_checkpoint(folder / "run", network)
+        arguments = [str(checkpoint), "--out", str(folder / "float32")]
+        arguments += ["--data", "msvr310", "--root", str(tree)]
+        arguments += ["--licence", "synthetic=made for tests", "--version", "2.1.0"]
+        # Variants take a while and have tests of their own.
+        arguments += ["--variants", "none"]
+        result = CliRunner().invoke(export, arguments, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        (folder / "said").write_text(result.output)
+
+    return made_once(tmp_path_factory, "exported", run)
 
 
 @pytest.fixture(scope="session")
-def checkpoint(network: CCNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_checkpoint(tmp_path_factory.mktemp("runs") / "run", network)
+def tree(exported: Path) -> Path:
+    return exported / "msvr310"
 
 
 @pytest.fixture(scope="session")
-def command(tree: Path, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
-    """`vreid export` run once, from a checkpoint, with validation data."""
-    out = tmp_path_factory.mktemp("bundles") / "float32"
-    arguments = [str(checkpoint), "--out", str(out), "--data", "msvr310", "--root", str(tree)]
-    arguments += ["--licence", "synthetic=made for tests", "--version", "2.1.0"]
-    # Variants take a while and have tests of their own.
-    arguments += ["--variants", "none"]
-    return CliRunner().invoke(export, arguments, catch_exceptions=False)
+def checkpoint(exported: Path) -> Path:
+    return find_checkpoint(exported / "run")
 
 
 @pytest.fixture(scope="session")
-def bundle(command: Result) -> Bundle:
-    assert command.exit_code == 0, command.output
-    return Bundle.load(Path(command.output.partition(":")[0]))
+def said(exported: Path) -> str:
+    """What the command wrote to the terminal."""
+    return (exported / "said").read_text()
+
+
+@pytest.fixture(scope="session")
+def bundle(said: str) -> Bundle:
+    return Bundle.load(Path(said.partition(":")[0]))
 
 
 @pytest.fixture(scope="session")

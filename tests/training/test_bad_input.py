@@ -16,6 +16,8 @@ from tests.training.processes import (
 )
 from training.checkpoint import find_checkpoint, read_description, read_weights
 
+pytestmark = pytest.mark.long
+
 CORRUPT = Path("bounding_box_train/0002/ni/0002_s000_v1_001.jpg")
 
 

@@ -5,6 +5,7 @@ import signal
 from functools import partial
 from pathlib import Path
 
+import pytest
 import torch
 
 from tests.training.processes import (
@@ -15,6 +16,8 @@ from tests.training.processes import (
     wait_until,
 )
 from training.checkpoint import find_checkpoint, read_state, read_weights
+
+pytestmark = pytest.mark.long
 
 CHANGES = ["epochs=6", "ema_decay=0.9"]
 

@@ -42,7 +42,7 @@ def content(bundle: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def exported(bundle: Bundle, tmp_path: Path) -> Bundle:
+def copied(bundle: Bundle, tmp_path: Path) -> Bundle:
     shutil.copytree(bundle.path, tmp_path / "copy")
     return Bundle.load(tmp_path / "copy")
 
@@ -53,26 +53,26 @@ def varied(tmp_path: Path) -> Bundle:
     return make_tiny_bundle(tmp_path / "varied", feature_size=32, variants=True)
 
 
-def test_files_and_fingerprint_of_the_bundle_stay(exported: Bundle, tree: Path) -> None:
-    before = {path.name: path.read_bytes() for path in exported.path.glob("*.onnx")}
-    (exported.path / "notes").mkdir()
-    (exported.path / "notes" / "ours.txt").write_text("kept")
-    result = added(exported.path, tree, "fp16")
+def test_files_and_fingerprint_of_the_bundle_stay(copied: Bundle, tree: Path) -> None:
+    before = {path.name: path.read_bytes() for path in copied.path.glob("*.onnx")}
+    (copied.path / "notes").mkdir()
+    (copied.path / "notes" / "ours.txt").write_text("kept")
+    result = added(copied.path, tree, "fp16")
     assert result.exit_code == 0, result.output
-    after = Bundle.load(exported.path)
-    assert after.fingerprint == exported.fingerprint
+    after = Bundle.load(copied.path)
+    assert after.fingerprint == copied.fingerprint
     assert {name: (after.path / name).read_bytes() for name in before} == before
     assert (after.path / "notes" / "ours.txt").read_text() == "kept"
-    assert after.manifest.metrics["validation"] == exported.manifest.metrics["validation"]
+    assert after.manifest.metrics["validation"] == copied.manifest.metrics["validation"]
     assert set(after.manifest.variants) == {"fp16"}
     assert "fp16: costs" in result.output
     assert "\n## Variants\n" in (after.path / CARD_NAME).read_text()
 
 
-def test_the_terminal_says_why_a_variant_was_not_written(exported: Bundle) -> None:
+def test_the_terminal_says_why_a_variant_was_not_written(copied: Bundle) -> None:
     told = {"made": {}, "not_written": {"int8": "nir has 3 real images"}}
-    manifest = replace(exported.manifest, metrics={**exported.manifest.metrics, "variants": told})
-    said = describe(Bundle(exported.path, manifest))
+    manifest = replace(copied.manifest, metrics={**copied.manifest.metrics, "variants": told})
+    said = describe(Bundle(copied.path, manifest))
     assert "int8 was not written: nir has 3 real images" in said
 
 

@@ -18,7 +18,7 @@ from vreid.errors import ConfigurationError
 PATIENCE = 240.0
 """Seconds after which something hangs; a training takes a few."""
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.long]
 
 
 def test_every_cell_is_trained_and_measured_beside_the_papers_figures(whole: Path) -> None:

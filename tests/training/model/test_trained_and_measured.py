@@ -24,6 +24,8 @@ from vreid.modality import MODALITIES, Modality
 from vreid.preprocessing import normalise
 from vreid.scoring import score
 
+pytestmark = pytest.mark.long
+
 CONFIGS = Path(__file__).parents[3] / "training" / "configs"
 
 MODELS = {
