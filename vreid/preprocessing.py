@@ -310,13 +310,22 @@ def modality_warnings(pixels: Pixels, modality: Modality, palette: str | None = 
     brightest = np.maximum(np.maximum(red, green), blue)
     chroma = brightest - np.minimum(np.minimum(red, green), blue)
     if modality is Modality.RGB:
-        grey = percentiles(chroma, (99,))[0] <= _COLOURLESS
-        return [_GREY_RGB] if grey and sample.mean() >= _NEARLY_BLACK else []
+        grey = _is_colourless(chroma) and sample.mean() >= _NEARLY_BLACK
+        return [_GREY_RGB] if grey else []
     is_colourful = chroma.mean() > _COLOURFUL
     if modality is Modality.NIR:
         return [_COLOURED_NIR] if is_colourful else []
     unknown = is_colourful and palette_of(colour, modality, palette) == GREY
     return [_UNKNOWN_PALETTE] if unknown else []
+
+
+def _is_colourless(chroma: NDArray[np.uint8]) -> bool:
+    """Whether the 99th percentile of (n,) is small; most pictures are told by a count."""
+    above = np.count_nonzero(chroma > _COLOURLESS)
+    # A percentile lies between two neighbours in order: both are above, or neither is.
+    if above > 0.01 * len(chroma) + 2 or not above:
+        return not above
+    return percentiles(chroma, (99,))[0] <= _COLOURLESS
 
 
 # Mean difference between a pixel's largest and smallest channel, in levels. Overcast photographs

@@ -4,7 +4,8 @@ Each row is resized first and each column then, with whole levels in between. Th
 since Pillow chooses the order by the sizes from one of its versions on, and a tenth of the numbers
 then are one level off. Where the library cykooz-resizer is installed, its vector instructions do
 the work in a third of the time (256 x 144 to 192 x 192 pixels: 0.12 instead of 0.37 ms), with
-weights of 16 instead of 22 bits: of a thousand numbers about two are one level off, none is more.
+weights of 16 instead of 22 bits: of a thousand numbers about two are one level off. Each pass
+rounds by itself, so that of noise one in many thousands is two off.
 """
 
 import threading
@@ -40,16 +41,29 @@ def resize_by_pillow(pixels: NDArray[np.uint8], height: int, width: int) -> NDAr
 
 
 def _resize_by_vectors(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    rows, columns = pixels.shape[:2]
+    if pixels.ndim == 3:
+        return _resized(pixels, (rows, width), (height, width))
+    if columns != width:
+        # Of one channel the library resizes columns in a quarter of the time that it takes for
+        # rows, to the same numbers.
+        pixels = _resized(pixels.T, (width, rows)).T
+    return _resized(pixels, (height, width))
+
+
+def _resized(pixels: NDArray[np.uint8], *sizes: tuple[int, int]) -> NDArray[np.uint8]:
+    """Pixels resized to each (height, width) in turn, one side at a time."""
     library, tools = cykooz_resizer, _tools()
     rows, columns = pixels.shape[:2]
     kind = library.PixelType.U8x3 if pixels.ndim == 3 else library.PixelType.U8
     image = library.ImageData(columns, rows, kind, pixels.tobytes())
-    for size in ((width, rows), (width, height)):
-        if size != (image.width, image.height):
-            resized = library.ImageData(*size, kind)
+    for height, width in sizes:
+        if (height, width) != (image.height, image.width):
+            resized = library.ImageData(width, height, kind)
             tools.resizer.resize(image, resized, tools.options)
             image = resized
-    return np.frombuffer(image.get_buffer(), np.uint8).reshape(height, width, *pixels.shape[2:])
+    shape = image.height, image.width, *pixels.shape[2:]
+    return np.frombuffer(image.get_buffer(), np.uint8).reshape(shape)
 
 
 class _Tools:

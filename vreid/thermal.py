@@ -17,50 +17,21 @@ be overridden.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vreid.errors import ConfigurationError, UnsupportedImage
+from vreid.palettes import (
+    PALETTES,
+    cells_of,
+    nearest_levels,
+    nearest_of_cells,
+    palette_channels,
+    palette_table,
+)
 
 GREY = "grey"
-
-# Equally spaced colours, from cold to hot; between them the palettes are interpolated linearly.
-_ANCHORS: dict[str, tuple[tuple[int, int, int], ...]] = {
-    "inferno": (
-        (0, 0, 4),
-        (11, 7, 36),
-        (33, 12, 74),
-        (60, 9, 101),
-        (87, 16, 109),
-        (112, 25, 110),
-        (137, 34, 106),
-        (163, 43, 97),
-        (187, 55, 85),
-        (209, 70, 68),
-        (227, 89, 50),
-        (241, 113, 30),
-        (249, 141, 10),
-        (252, 171, 15),
-        (249, 202, 50),
-        (242, 232, 101),
-        (252, 255, 164),
-    ),
-    "iron": (
-        (0, 0, 0),
-        (32, 0, 116),
-        (105, 0, 156),
-        (172, 8, 148),
-        (212, 46, 82),
-        (236, 96, 12),
-        (251, 155, 0),
-        (255, 214, 58),
-        (255, 255, 246),
-    ),
-}
-
-PALETTES: tuple[str, ...] = tuple(_ANCHORS)
 STYLES: tuple[str, ...] = (GREY, *PALETTES)
 
 # A palette is recognised when pixels lie on its curve within what JPEG does to colours, and
@@ -72,8 +43,6 @@ _MEAN_DISTANCE = 27.0
 _MEDIAN_DISTANCE = 20.0
 _SPREAD = 40
 
-_LOOKUP_BITS = 6
-_LOST_BITS = 8 - _LOOKUP_BITS
 _LUMINANCE = np.array([0.299, 0.587, 0.114])
 
 
@@ -213,22 +182,28 @@ def detect_palette(pixels: NDArray[np.uint8]) -> str | None:
     sample = sampled_channels(pixels)
     if not sample.size:
         return None
-    cells = _cells(*sample)
-    colours = sample.astype(np.int32)
+    cells, colours = cells_of(sample), sample.astype(np.float32)
     best: str | None = None
     best_distance = _MEAN_DISTANCE
     for name in PALETTES:
-        nearest = _nearest_lookup(name).take(cells)
-        low, high = percentiles(nearest, (5, 95))
-        if high - low < _SPREAD:
-            continue
-        offset = colours - _channels_of(name).take(nearest, axis=1)
+        nearest = nearest_of_cells(cells, name)
+        # Whole numbers up to 3 * 255 ** 2, which float32 holds exactly.
+        offset = colours - palette_channels(name).take(nearest, axis=1)
         offset *= offset
-        distance = np.sqrt(offset[0] + offset[1] + offset[2])
+        distance = np.sqrt(offset[0] + offset[1] + offset[2], dtype=np.float64)
         mean = float(distance.mean())
-        if mean < best_distance and _has_median_up_to(_MEDIAN_DISTANCE, distance):
+        if (
+            mean < best_distance
+            and _has_median_up_to(_MEDIAN_DISTANCE, distance)
+            and _reaches(_SPREAD, nearest)
+        ):
             best, best_distance = name, mean
     return best
+
+
+def _reaches(spread: float, levels: NDArray[np.uint8]) -> bool:
+    low, high = percentiles(levels, (5, 95))
+    return high - low >= spread
 
 
 def percentiles(levels: NDArray[np.uint8], shares: Sequence[float]) -> list[float]:
@@ -272,7 +247,7 @@ def palette_to_grey(pixels: NDArray[np.uint8], palette: str) -> NDArray[np.uint8
             # Grey that was saved as colour: the luminance is the level itself.
             return red.copy()
         return np.asarray(np.rint(pixels @ _LUMINANCE), dtype=np.uint8)
-    return _nearest(pixels, palette)
+    return nearest_levels(pixels, palette)
 
 
 def grey_to_palette(pixels: NDArray[np.uint8], palette: str) -> NDArray[np.uint8]:
@@ -297,33 +272,6 @@ def grey_to_palette(pixels: NDArray[np.uint8], palette: str) -> NDArray[np.uint8
     return np.asarray(palette_table(palette).take(pixels, axis=0))
 
 
-@cache
-def palette_table(palette: str) -> NDArray[np.uint8]:
-    """The palette's 256 colours, uint8 (256, 3), read-only.
-
-    Raises:
-        ConfigurationError: the palette is unknown.
-    """
-    if palette not in _ANCHORS:
-        raise ConfigurationError(
-            f"{palette!r} is no thermal palette; use one of {', '.join(PALETTES)}"
-        )
-    anchors = np.array(_ANCHORS[palette], dtype=np.float64)
-    places = np.linspace(0, 255, len(anchors))
-    channels = [np.interp(np.arange(256), places, anchors[:, channel]) for channel in range(3)]
-    table = np.rint(np.stack(channels, axis=1)).astype(np.uint8)
-    table.setflags(write=False)
-    return table
-
-
-@cache
-def _channels_of(palette: str) -> NDArray[np.int32]:
-    """The palette's table as (3, 256)."""
-    channels = palette_table(palette).T.astype(np.int32, order="C")
-    channels.setflags(write=False)
-    return channels
-
-
 def sampled_channels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Up to a few thousand pixels on a regular grid of a colour image (H, W, 3), as (3, n).
 
@@ -338,44 +286,6 @@ def sampled_channels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     for channel, row in enumerate(sample):
         row[...] = grid[..., channel]
     return sample.reshape(3, -1)
-
-
-def _nearest(pixels: NDArray[np.uint8], palette: str) -> NDArray[np.uint8]:
-    """Index of the nearest table entry for each colour (..., 3)."""
-    cells = _cells(pixels[..., 0], pixels[..., 1], pixels[..., 2])
-    # Clipping changes nothing, for every cell is in the table, and takes less than checking.
-    return np.asarray(_nearest_lookup(palette).take(cells, mode="clip"))
-
-
-def _cells(
-    red: NDArray[np.uint8], green: NDArray[np.uint8], blue: NDArray[np.uint8]
-) -> NDArray[np.int32]:
-    """The number of the cell of the colour cube that each colour lies in."""
-    cells = (red >> _LOST_BITS).astype(np.int32)
-    cells <<= _LOOKUP_BITS
-    cells |= green >> _LOST_BITS
-    cells <<= _LOOKUP_BITS
-    cells |= blue >> _LOST_BITS
-    return cells
-
-
-@cache
-def _nearest_lookup(palette: str) -> NDArray[np.uint8]:
-    """Nearest table entry for the middle of each cell of the colour cube.
-
-    Cells are 4 levels wide, so the entry is at most two from the exact one.
-    """
-    side = 1 << _LOOKUP_BITS
-    width = 256 >> _LOOKUP_BITS
-    table = palette_table(palette).astype(np.float32)
-    middles = np.arange(side, dtype=np.float32) * width + (width - 1) / 2
-    squares = [(middles[:, None] - table[:, channel]) ** 2 for channel in range(3)]
-    lookup = np.empty((side, side, side), dtype=np.uint8)
-    for red in range(side):
-        distances = squares[0][red] + squares[1][:, None, :] + squares[2][None, :, :]
-        lookup[red] = distances.argmin(axis=2)
-    lookup.setflags(write=False)
-    return lookup
 
 
 def _colour(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from numpy.typing import NDArray
 from PIL import Image
 
 from tests.shared_data import PHOTOGRAPHS, needs_shared_data
@@ -262,3 +264,17 @@ def test_real_photographs_of_vehicles_are_told_from_the_other_spectra() -> None:
         expected = np.asarray(shrunk).astype(int)
         # In another order of rows and columns, a number may be one level off.
         assert abs(resize(pixels.astype(np.uint8), PREPROCESSING) - expected).max() <= 1
+
+
+@given(
+    arrays.arrays(np.uint8, st.integers(1, 500), elements=st.sampled_from([0, 3, 4, 5, 90])),
+    st.integers(0, 12),
+)
+def test_a_picture_is_colourless_by_the_99th_percentile_of_its_chroma(
+    strength: NDArray[np.uint8], colourful: int
+) -> None:
+    strength = np.where(np.arange(len(strength)) < colourful, strength, 0).astype(np.uint8)
+    grey = np.full((1, len(strength), 3), 100, dtype=np.uint8)
+    grey[0, :, 0] += strength
+    warned = bool(modality_warnings(grey, Modality.RGB))
+    assert warned == (np.percentile(strength, 99) <= 4)

@@ -9,7 +9,7 @@ from training.synth.design import BODY_KINDS, PAINTS, Design, Paint, draw_design
 from training.synth.render import Studio, Triplet
 from training.synth.scene import SCENE_COUNT, Occasion, Scene, draw_occasion, draw_scene
 from training.synth.sensor import PALETTE
-from vreid.thermal import palette_table
+from vreid.palettes import palette_table
 
 SEED = 7
 HEIGHT, WIDTH = 48, 84
