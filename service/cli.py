@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import threading
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -96,6 +98,8 @@ def serve(tls_certificate: Path | None, tls_key: Path | None, **options: object)
 
     certificate = open_certificate(settings.tls)
     with open_socket(settings) as listener:
+        # Engine and gallery compute with Python's lock released while they open.
+        threading.Thread(target=import_module, args=("service.app",), name="import").start()
         running = open_running(settings)
         said = announcement(listener, "http" if certificate is None else "https")
         logger.info(

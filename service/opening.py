@@ -6,6 +6,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
+from typing import TYPE_CHECKING
 
 from service.batching.admission import Admission
 from service.batching.backlog import Backlog
@@ -13,14 +14,12 @@ from service.batching.batcher import Batcher
 from service.batching.branch_queues import Bounds
 from service.batching.settings import BatchingSettings
 from service.embedding.embedder import Embedder
-from service.embedding.embedding_cache import EmbeddingCache
 from service.gallery.gallery import Gallery
 from service.gallery.opening import open_gallery
 from service.gallery.protocol import GalleryProtocol
 from service.gallery.upkeep.retention import RetentionThread, parse_age
 from service.http.draining import Draining
-from service.ingest.crew import Crew
-from service.ingest.intake import Intake, check_at_start
+from service.ingest.settings import IngestSettings
 from service.ingest.storage import Storage
 from service.keys.opening import Access, open_access
 from service.requests.reception import Reception
@@ -36,6 +35,10 @@ from vreid.bundle import Bundle
 from vreid.decoding import ImageLimits
 from vreid.engines.names import GPU_ENGINES
 from vreid.engines.processors import usable_processors
+
+if TYPE_CHECKING:
+    from service.ingest.crew import Crew
+    from service.ingest.intake import Intake
 
 _GPU_DELAY = 0.002
 
@@ -104,8 +107,7 @@ def _put_together(
         Reception(settings.receiving, settings.receiving_bytes, metrics),
         metrics,
         Draining(),
-        Intake(ingest) if ingest.redis else None,
-        Crew(ingest, storage, ingest.workers) if ingest.redis and ingest.workers else None,
+        *open_ingest(ingest, storage),
         open_retention(settings, gallery),
         access,
         recall,
@@ -137,6 +139,18 @@ def open_batcher(settings: BatchingSettings, embedder: Embedder, metrics: Metric
         pads=is_gpu,
     )
     return Batcher(engine, manifest.modalities, manifest.feature_size, bounds, metrics)
+
+
+def open_ingest(settings: IngestSettings, storage: Storage) -> tuple[Intake | None, Crew | None]:
+    """The queue and its workers in this process, not started yet; None for what is not set up."""
+    if not settings.redis:
+        return None, None
+
+    # Only here, as in `open_embedder`: the client of Redis takes a fifth of a second to import.
+    from service.ingest.crew import Crew
+    from service.ingest.intake import Intake
+
+    return Intake(settings), Crew(settings, storage, settings.workers) if settings.workers else None
 
 
 def open_retention(settings: Settings, gallery: GalleryProtocol) -> RetentionThread | None:
@@ -188,6 +202,8 @@ def open_embedder(settings: Settings, bundle: Bundle | None = None) -> Embedder:
         settings.lanes,
     )
     if settings.cache.redis:
+        from service.embedding.embedding_cache import EmbeddingCache
+
         engine = embedder.engine
         embedder.cache = EmbeddingCache(
             settings.cache,
@@ -205,5 +221,7 @@ def check_ingest(settings: Settings) -> None:
         UnsafeRedis: the server may lose what was accepted.
     """
     if settings.ingest.redis:
+        from service.ingest.intake import check_at_start
+
         for remark in check_at_start(settings.ingest):
             logger.warning("%s", remark)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
@@ -17,8 +18,6 @@ from service.errors import GalleryError
 from service.gallery.protocol import GalleryProtocol
 from service.gallery.upkeep.retention import RetentionThread
 from service.http.draining import Draining
-from service.ingest.crew import Crew
-from service.ingest.intake import Intake
 from service.keys.opening import Access
 from service.request_errors import NotReady
 from service.requests.reception import Reception
@@ -28,6 +27,10 @@ from service.telemetry.recall_monitor import RecallMonitor
 from service.telemetry.tracing import Tracing
 from service.threads.workers import Workers
 from vreid.bundle import Bundle
+
+if TYPE_CHECKING:
+    from service.ingest.crew import Crew
+    from service.ingest.intake import Intake
 
 _CLOSING_SECONDS = 6
 """That closing may take after the requests had their time: what starts and stops the service gives

@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.batching.settings import BatchingSettings
-from service.embedding.embedding_cache import CacheSettings
+from service.embedding.cache_settings import CacheSettings
 from service.gallery.address import MilvusAddress, masked, parse_address
 from service.gallery.store.crops import KeepCrops
 from service.gallery.upkeep.retention import parse_age

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from service.batching.submission import BranchPixels, Embedded
-from service.embedding.embedding_cache import EmbeddingCache
 from service.embedding.preparation import Compute, Preparation, named_field
 from service.messages.samples import EmbeddedSamples, SentSample
 from service.request_errors import TooManyPixels
@@ -17,6 +17,9 @@ from vreid.embedding import embed
 from vreid.engines import BranchEngine, open_engine
 from vreid.errors import NoModality, UnknownModality
 from vreid.modality import MODALITIES, Modality, subset_name
+
+if TYPE_CHECKING:
+    from service.embedding.embedding_cache import EmbeddingCache
 
 
 class Embedder:

@@ -12,14 +12,13 @@ import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import Field
 from redis.exceptions import RedisError
 
-from service.redis_server import Client, RedisAddress, Reply, Word, command, connect
+from service.embedding.cache_settings import CacheSettings
+from service.embedding.cached_picture import CachedPicture
+from service.redis_server import Client, Reply, Word, command, connect
 from vreid.modality import Modality
 
 _REST_SECONDS = 5.0
@@ -36,31 +35,6 @@ end
 """
 
 logger = logging.getLogger(__name__)
-
-
-class CacheSettings(RedisAddress):
-    """Where features are kept, and how many for how long."""
-
-    name: str = Field(
-        default="vreid",
-        pattern=r"^[A-Za-z0-9_.-]{1,64}$",
-        description="beginning of every key of the cache",
-    )
-    ttl: int = Field(default=604_800, ge=1, description="seconds that features are kept")
-    pictures: int = Field(
-        default=100_000, ge=1, description="pictures whose features are kept; the oldest go first"
-    )
-    timeout: float = Field(
-        default=0.2, gt=0, description="seconds to wait for Redis before embedding without it"
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class CachedPicture:
-    """What is kept of a picture: a branch's features, float32 (D,) exact in float16; sentences."""
-
-    features: NDArray[np.float32]
-    warnings: tuple[str, ...]
 
 
 class EmbeddingCache:

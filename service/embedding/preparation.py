@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.batching.submission import BranchPixels, Embedded, Pixels
-from service.embedding.embedding_cache import CachedPicture, EmbeddingCache
+from service.embedding.cached_picture import CachedPicture
 from service.indexing.thumbnails import make_thumbnail, smallest_decoded
 from service.messages.samples import EmbeddedSamples, SentSample
 from service.request_errors import InvalidField
@@ -18,6 +19,9 @@ from vreid.decoding import ImageLimits, decode_image
 from vreid.errors import ImageError, UnknownModality
 from vreid.modality import MODALITIES, Modality
 from vreid.preprocessing import Preprocessing, branch_pixels, modality_warnings, palette_of
+
+if TYPE_CHECKING:
+    from service.embedding.embedding_cache import EmbeddingCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +94,7 @@ class Preparation:
 
     def finish(self, embedded: Embedded) -> EmbeddedSamples:
         """Return the samples with the features of `images`, and keep these in the cache."""
-        features = np.zeros(
-            (len(self._prepared), len(MODALITIES), self._feature_size), dtype=np.float32
-        )
-        mask = np.zeros((len(self._prepared), len(MODALITIES)), dtype=np.bool_)
-        rows = [row for row, pixels in enumerate(self._unknown()) if pixels]
-        features[rows], mask[rows] = embedded
-        for row, images in enumerate(self._prepared):
-            for modality, image in images.items():
-                if image.features is not None:
-                    features[row, modality.index] = image.features
-                    mask[row, modality.index] = True
+        features, mask = embedded if self._cache is None else self._with_known(embedded)
         self._keep_pictures(features)
         return EmbeddedSamples(
             features,
@@ -118,6 +112,20 @@ class Preparation:
                 for images in self._prepared
             ),
         )
+
+    def _with_known(self, embedded: Embedded) -> Embedded:
+        """Put the features that were embedded beside those that the cache had."""
+        shape = (len(self._prepared), len(MODALITIES), self._feature_size)
+        features = np.zeros(shape, dtype=np.float32)
+        mask = np.zeros(shape[:2], dtype=np.bool_)
+        rows = [row for row, pixels in enumerate(self._unknown()) if pixels]
+        features[rows], mask[rows] = embedded
+        for row, images in enumerate(self._prepared):
+            for modality, image in images.items():
+                if image.features is not None:
+                    features[row, modality.index] = image.features
+                    mask[row, modality.index] = True
+        return features, mask
 
     def _unknown(self) -> list[dict[Modality, Pixels]]:
         return [

@@ -12,7 +12,6 @@ from types import FrameType
 
 import uvicorn
 
-from service.app import create_app
 from service.http.certificate import Certificate
 from service.http.connections import allow_files
 from service.http.draining_server import DrainingServer
@@ -102,6 +101,9 @@ def run_server(
 
 def server_config(running: Running) -> uvicorn.Config:
     """Return how to serve: by uvloop and httptools where they are, else by asyncio and h11."""
+    # `vreid serve` imports it beside the opening of the engine.
+    from service.app import create_app
+
     return uvicorn.Config(
         create_app(running),
         loop="auto",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from service.redis_server import RedisAddress
+from service.redis_address import RedisAddress
 
 
 class IngestSettings(RedisAddress):

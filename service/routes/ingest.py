@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -12,7 +12,6 @@ from service.embedding.query import refuse_too_many_samples, sent_samples
 from service.http.openapi import body_of, problems_of
 from service.ingest.entry import Entry, make_entry
 from service.ingest.errors import IngestOff
-from service.ingest.intake import Intake
 from service.ingest.progress import now
 from service.keys.caller import caller_of
 from service.keys.key import Key
@@ -25,6 +24,9 @@ from service.requests.bodies import content_type_of, json_response, received_bod
 from service.requests.parsing import read_ingest
 from service.routes.dependencies import RunningService, audited_details
 from service.running import Running
+
+if TYPE_CHECKING:
+    from service.ingest.intake import Intake
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 LONGEST_KEY = 255

@@ -4,6 +4,7 @@ import math
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -49,13 +50,18 @@ def open_openvino(
         BundleDamaged: a network file is not what was written.
     """
     library = import_openvino()
-    # One after the other: two threads that ask OpenVINO for a type for the first time at the same
+
+    def compiled(modality: Modality) -> _Compiled:
+        with kept_signal_stack():
+            return _Compiled(_compile(library, bundle, modality, precision, threads, lanes))
+
+    # The first alone: two threads that ask OpenVINO for a type for the first time at the same
     # moment may wait for each other for ever, one for Python's lock and one for the table of types.
-    with kept_signal_stack():
-        networks = {
-            modality: _Compiled(_compile(library, bundle, modality, precision, threads, lanes))
-            for modality in modalities
-        }
+    # Afterwards the table is there. OpenVINO compiles a model in one thread.
+    first, *others = modalities
+    networks = {first: compiled(first)}
+    with ThreadPoolExecutor(threads, "compile") as pool:
+        networks |= zip(others, pool.map(compiled, others), strict=True)
     return LaneEngine(
         NAME, precision, threads, lanes, batch_sizes_of(NAME, precision), bundle, networks
     )

@@ -103,6 +103,16 @@ def test_nothing_is_measured_where_there_is_nothing_to_gain() -> None:
     assert order == [FIRST]
 
 
+@pytest.mark.parametrize("absent", [None, *PREFERENCE[:3]])
+def test_fp32_is_measured_only_where_its_engine_runs_in_nothing_narrower(
+    absent: Candidate | None,
+) -> None:
+    measured = measure(PREFERENCE, lambda each: None if each == absent else lambda: 2.0)
+    narrower = [each for each in PREFERENCE[:3] if each != absent]
+    alone = {each.engine for each in PREFERENCE} - {each.engine for each in narrower}
+    assert list(measured) == [*narrower, *(Candidate(engine, "fp32") for engine in alone)]
+
+
 @pytest.mark.parametrize(("threads", "lanes", "of_a_lane"), [(4, None, 1), (4, 2, 2), (4, 1, 4)])
 def test_every_candidate_is_measured_with_the_threads_of_one_lane(
     variants: Bundle, threads: int, lanes: int | None, of_a_lane: int
