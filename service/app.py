@@ -31,6 +31,7 @@ from service.routes import (
     search,
     status,
 )
+from service.routes.direct_calls import DirectCalls, direct_calls
 from service.running import Running
 from service.scopes.client_address import through_proxies
 from service.scopes.route_patterns import RoutePatterns, patterns_of
@@ -89,6 +90,7 @@ def create_app(running: Running) -> FastAPI:
     app.state.running = running
     app.state.readiness = Readiness(running)
     patterns = RoutePatterns(patterns_of(app))
+    app.add_middleware(DirectCalls, calls=direct_calls(app), running=running)
     if running.access is not None:
         app.add_middleware(KeyGuard, access=running.access, patterns=patterns)
     app.add_middleware(OriginCheck, settings=running.settings)

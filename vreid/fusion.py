@@ -53,6 +53,28 @@ def concatenate(features: ArrayLike) -> NDArray[np.float32]:
     return l2_normalise(stacked.reshape(samples, modalities * size)).astype(np.float32)
 
 
+def center_and_concatenation(
+    features: NDArray[np.float32], mask: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What `masked_center` and `concatenate` give, of features that need no check any more.
+
+    Args:
+        features: branch features, shape (N, M, D), as `vreid.embedding.embed` returns them: finite,
+            and zero where a modality is missing.
+        mask: which modalities are there, shape (N, M), at least one in each row.
+
+    Returns:
+        Centers, shape (N, D), and concatenations, shape (N, M * D), which are comparable with
+        something where the sample is complete.
+    """
+    known = features.astype(np.float64)
+    samples, modalities, size = known.shape
+    return (
+        l2_normalise(unnormalised_center(known, mask)).astype(np.float32),
+        l2_normalise(known.reshape(samples, modalities * size)).astype(np.float32),
+    )
+
+
 def checked_features(
     features: ArrayLike, mask: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -13,6 +13,9 @@ class Modality(StrEnum):
     NIR = "nir"
     TIR = "tir"
 
+    # An enumeration's own hash is a function of Python, called at each look into a dict.
+    __hash__ = str.__hash__
+
     # str has a method of this name; nothing searches inside a modality's name, and every
     # array in vreid is indexed by this number.
     @property

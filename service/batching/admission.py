@@ -7,14 +7,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from starlette.datastructures import Headers
+from starlette.types import Scope
 
 from service.batching.backlog import Backlog, Expected
 from service.batching.ticket import Ticket
 from service.request_errors import FieldProblem, InvalidRequest, Overloaded
+from service.scopes.headers import header_of
 from service.telemetry.metrics import Metrics
 
 DEADLINE = "X-Deadline-Ms"
+_DEADLINE = DEADLINE.lower().encode()
 LONGEST_DEADLINE = 3_600_000
 
 _CAUTION = 1.25
@@ -56,32 +58,37 @@ class Admission:
         """Requests let in and not yet answered."""
         return self._held
 
-    def ticket(self, headers: Headers) -> Ticket:
+    def ticket(self, scope: Scope) -> Ticket:
         """Return what a request is to the queues; its deadline counts from the end of its body.
 
         Raises:
             InvalidRequest: the header with the deadline is no number of milliseconds.
         """
-        given = headers.get(DEADLINE)
+        given = header_of(scope, _DEADLINE)
         if given is None:
             return Ticket(patience=self._deadline)
         seconds = min(milliseconds(given) / 1000, self._longest_deadline)
         return Ticket(patience=seconds, is_stated=True)
 
-    def check(self, ticket: Ticket, expected: Expected) -> None:
+    def check(self, ticket: Ticket, expected: Expected) -> float:
         """Refuse a request that would have to wait for longer than it may.
 
         Args:
             ticket: of the request.
             expected: what it is taken to bring; where it counts already, it is left out.
 
+        Returns:
+            The seconds that it will have to wait; 0 where it waits for nobody.
+
         Raises:
             Overloaded: saying when to come back.
         """
         ahead = self._backlog.seconds(ticket.urgency, besides=expected)
+        if not ahead > 0:
+            return 0.0
         left = ticket.left(time.monotonic(), self._backlog.worst_own(expected.images))
-        if left is None or not ahead > 0:
-            return
+        if left is None:
+            return ahead
         if ticket.is_stated:
             left -= _UNSEEN * (ticket.patience or 0.0)
         late = _CAUTION * ahead - left
@@ -92,6 +99,7 @@ class Admission:
                 "deadline; try again later",
                 retry_after=math.ceil(late),
             )
+        return ahead
 
     @contextmanager
     def admit(self) -> Iterator[None]:

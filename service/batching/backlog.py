@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from service.batching.batcher import Batcher
 from service.batching.costs import MovingMean, RecentWorst
-from service.batching.urgency import Urgency
+from service.batching.urgency import UP_TO, Urgency
 
 _IMAGES_OF_ONE = 3
 """A request of one vehicle; also what is guessed of a body before the first was read."""
@@ -80,7 +80,7 @@ class Backlog:
         """
         with self._lock:
             each = self._decoding.value / self._decode_threads + self._inference.value
-            images = sum(count for one, count in self._undecoded.items() if one <= urgency)
+            images = sum([self._undecoded[one] for one in UP_TO[urgency]])
             if besides is not None and besides.counts and besides.urgency <= urgency:
                 images -= besides.images
         return images * each + self._batcher.seconds_ahead(urgency)

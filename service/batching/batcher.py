@@ -237,6 +237,10 @@ class Batcher:
         now = time.monotonic()
         finished: list[Submission] = []
         failed: list[tuple[Submission, Exception]] = []
+        # Not under the lock: while it copies, NumPy gives Python's own lock away.
+        for image, outcome in zip(hand.images, outcomes, strict=True):
+            if not isinstance(outcome, Exception):
+                image.submission.write(image, outcome)
         with self._changed:
             self.costs.add(hand.images[0].modality, len(hand.images), seconds)
             self._hands.end(hand)
@@ -248,7 +252,7 @@ class Batcher:
                     self._queues.remove(submission)
                     submission.give_up()
                     failed.append((submission, outcome))
-                elif submission.keep(image, outcome):
+                elif submission.keep():
                     finished.append(submission)
         # Outside the lock: a future calls back whoever waits for it.
         for submission in finished:

@@ -8,10 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from service.batching.submission import QueuedImage, Submission
-from service.batching.urgency import Urgency
+from service.batching.urgency import UP_TO, Urgency
 from vreid.modality import Modality
-
-_UP_TO = {urgency: tuple(each for each in Urgency if each <= urgency) for urgency in Urgency}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +59,15 @@ class BranchQueues:
         self._queues: Mapping[Urgency, Mapping[Modality, OrderedDict[QueuedImage, None]]] = {
             urgency: {modality: OrderedDict() for modality in branches} for urgency in Urgency
         }
+        self._every_queue = [each for queues in self._queues.values() for each in queues.values()]
         self._searches_in_turn = 0
 
     def __len__(self) -> int:
-        return sum(len(queue) for queues in self._queues.values() for queue in queues.values())
+        return sum([len(queue) for queue in self._every_queue])
 
     def waiting(self, branch: Modality, urgency: Urgency) -> int:
         """Return how many images of a branch wait, of this urgency and of more urgent ones."""
-        return sum(len(self._queues[each][branch]) for each in _UP_TO[urgency])
+        return sum([len(self._queues[each][branch]) for each in UP_TO[urgency]])
 
     def push(self, submission: Submission) -> None:
         """Put all images of a submission behind those of its urgency."""
@@ -85,9 +84,8 @@ class BranchQueues:
     def submissions(self) -> list[Submission]:
         """Return the submissions of which something waits."""
         found: dict[Submission, None] = {}
-        for queues in self._queues.values():
-            for queue in queues.values():
-                found.update(dict.fromkeys(image.submission for image in queue))
+        for queue in self._every_queue:
+            found.update(dict.fromkeys(image.submission for image in queue))
         return list(found)
 
     def hurry(self) -> None:
@@ -98,12 +96,7 @@ class BranchQueues:
         """Return in how many seconds the next run may be taken, None where nothing waits."""
         if not self._delay:
             return 0.0 if len(self) else None
-        waits = [
-            self._wait_of(queue, now)
-            for queues in self._queues.values()
-            for queue in queues.values()
-            if queue
-        ]
+        waits = [self._wait_of(queue, now) for queue in self._every_queue if queue]
         return min(waits, default=None)
 
     def take(self, now: float) -> tuple[list[QueuedImage], list[Submission]]:

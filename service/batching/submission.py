@@ -78,9 +78,12 @@ class Submission:
         """Tell whether its turn should have come before `now`."""
         return self.begun is None and not self.found_free and self.ticket.is_late(now)
 
-    def keep(self, image: QueuedImage, features: NDArray[np.float32]) -> bool:
-        """Take the features (D,) of one image; return whether they were the last."""
+    def write(self, image: QueuedImage, features: NDArray[np.float32]) -> None:
+        """Note the features (D,) of one image; each has its own place, so no lock is needed."""
         self._features[image.row, image.modality.index] = features
+
+    def keep(self) -> bool:
+        """Count an image whose features are written; return whether it was the last."""
         self._remaining -= 1
         return self._remaining == 0
 

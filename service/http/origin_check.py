@@ -11,11 +11,11 @@ from __future__ import annotations
 from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.messages.problems import kind_of, problem
 from service.request_errors import CrossSiteRequest, MisdirectedRequest, RequestError
+from service.scopes.headers import header_of
 from service.settings import PREFIX, Settings, is_loopback
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -37,8 +37,8 @@ class OriginCheck:
         if scope["type"] == "http" and self._checks:
             try:
                 if self._checks_host:
-                    check_host(Headers(scope=scope), self._hosts)
-                check_origin(scope["method"], Headers(scope=scope))
+                    check_host(scope, self._hosts)
+                check_origin(scope)
             except RequestError as error:
                 answer = problem(kind_of(error), str(error), scope["state"]["request_id"])
                 await answer(scope, receive, send)
@@ -52,13 +52,13 @@ def accepted_hosts(settings: Settings) -> frozenset[str]:
     return frozenset(name.strip().strip("[]").lower() for name in names if name.strip())
 
 
-def check_host(headers: Headers, accepted: frozenset[str]) -> None:
+def check_host(scope: Scope, accepted: frozenset[str]) -> None:
     """Refuse a request that is addressed to a name of somebody else.
 
     Raises:
         MisdirectedRequest: Host is missing, or neither loopback nor accepted.
     """
-    given = headers.get("host", "")
+    given = header_of(scope, b"host") or ""
     name = _host_name(given)
     if not (_is_loopback(name) or name in accepted):
         raise MisdirectedRequest(
@@ -67,17 +67,19 @@ def check_host(headers: Headers, accepted: frozenset[str]) -> None:
         )
 
 
-def check_origin(method: str, headers: Headers) -> None:
+def check_origin(scope: Scope) -> None:
     """Refuse a request that changes or computes something for a page of another site.
 
     Raises:
         CrossSiteRequest: a browser says that the page is of another origin.
     """
+    method = scope["method"]
     if method in _SAFE_METHODS:
         return
-    origin = headers.get("origin")
-    foreign = origin is not None and not _is_same(origin, headers.get("host", ""))
-    if foreign or headers.get("sec-fetch-site", "").lower() == "cross-site":
+    origin = header_of(scope, b"origin")
+    foreign = origin is not None and not _is_same(origin, header_of(scope, b"host") or "")
+    site = header_of(scope, b"sec-fetch-site")
+    if foreign or (site is not None and site.lower() == "cross-site"):
         raise CrossSiteRequest(
             f"a page of {origin or 'another site'} sent this {method}; use the console of this "
             "service, or call it from a program instead of a page"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from service.http.connections import Connections
+from service.http.request_ids import new_request_id
 from service.http.security_headers import with_security
 from service.messages.problems import (
     TOO_MANY_CONNECTIONS,
@@ -118,7 +118,7 @@ class PlainProtocol(BoundedProtocol, H11Protocol):
 
 
 def _refusal(kind: Kind, detail: str) -> bytes:
-    request_id = uuid.uuid4().hex
+    request_id = new_request_id()
     answer = problem(kind, detail, request_id)
     headers = [*with_security(answer.raw_headers, "http"), (b"x-request-id", request_id.encode())]
     lines = [b"HTTP/1.1 %d %s" % (kind.status, kind.title.encode())]

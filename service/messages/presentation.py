@@ -15,16 +15,23 @@ from service.messages.answers import EnrolledRecord, ModalityMask, ModelIdentity
 from service.messages.encoding import Document
 from service.messages.samples import EmbeddedSamples
 from vreid.bundle import Bundle
-from vreid.fusion import concatenate, masked_center
+from vreid.fusion import center_and_concatenation
 from vreid.modality import MODALITIES, Modality
 
 
 def model_identity(bundle: Bundle) -> ModelIdentity:
     """Return who made the features."""
+    return ModelIdentity.model_validate(model_members(bundle))
+
+
+def model_members(bundle: Bundle) -> Document:
+    """Return who made the features, as the members of `ModelIdentity`."""
     manifest = bundle.manifest
-    return ModelIdentity(
-        name=manifest.name, version=manifest.version, fingerprint=bundle.fingerprint
-    )
+    return {
+        "name": manifest.name,
+        "version": manifest.version,
+        "fingerprint": bundle.fingerprint,
+    }
 
 
 def modality_mask(mask: NDArray[np.bool_]) -> ModalityMask:
@@ -41,8 +48,7 @@ def embedded_samples(
     embedded: EmbeddedSamples, encoding: str, with_features: bool
 ) -> list[Document]:
     """Return the representations of each sample, with the members of `EmbeddedSample`."""
-    centers = masked_center(embedded.features, embedded.mask)
-    concatenations = concatenate(embedded.features)
+    centers, concatenations = center_and_concatenation(embedded.features, embedded.mask)
     return [
         {
             "mask": mask_members(mask),

@@ -19,6 +19,7 @@ from service.requests.disconnection import or_gone
 from service.requests.passage import Passage, Question
 from service.requests.reception import Claim
 from service.running import Running
+from service.scopes.headers import header_of
 from service.telemetry.request_trace import TRACE
 
 Answer = TypeVar("Answer")
@@ -69,10 +70,11 @@ async def passed_through(
         Overloaded: too much is in work.
         RequestError: the body cannot be read, or what `read` and the question's answer raise.
     """
-    ticket = running.admission.ticket(request.headers)
+    ticket = running.admission.ticket(request.scope)
     ticket.trace = request.scope["state"].get(TRACE)
-    expected = running.backlog.expect(declared_bytes(request), writes)
-    is_checked = may_hold_images(request)
+    size = declared_bytes(request)
+    expected = running.backlog.expect(size, writes)
+    is_checked = size is None or size > _NO_IMAGES
     # Whoever waits for permission to send gets it: a refusal before would end the connection.
     if is_checked and not waits_for_permission(request):
         running.admission.check(ticket, expected)
@@ -81,10 +83,9 @@ async def passed_through(
         ticket.begin(time.monotonic(), running.backlog.own(expected.images))
         admit = running.admission.admit_write if writes else running.admission.admit
         with admit():
-            if is_checked:
-                running.admission.check(ticket, expected)
+            ahead = running.admission.check(ticket, expected) if is_checked else None
             reading = partial(read, running, body, content_type_of(request))
-            passage = Passage(running, ticket, expected, len(body), reading, encode, is_checked)
+            passage = Passage(running, ticket, expected, len(body), reading, encode, ahead)
             # From here on the passage alone holds them, and gives them up where they were used.
             del body, reading
             try:
@@ -94,16 +95,10 @@ async def passed_through(
             yield encoded
 
 
-def may_hold_images(request: Request) -> bool:
-    """Tell by its headers whether a body may hold images."""
-    size = declared_bytes(request)
-    return size is None or size > _NO_IMAGES
-
-
 def declared_bytes(request: Request) -> int | None:
     """Return how many bytes the body has by its headers, None where they do not say."""
-    length = request.headers.get("content-length", "")
-    return int(length) if length.isascii() and length.isdigit() else None
+    length = header_of(request.scope, b"content-length")
+    return int(length) if length and length.isascii() and length.isdigit() else None
 
 
 @asynccontextmanager
@@ -127,7 +122,7 @@ async def _read(request: Request, running: Running, claim: Claim) -> bytes:
 
 def content_type_of(request: Request) -> str:
     """Return the request's Content-Type, empty where it has none."""
-    return request.headers.get("content-type", "")
+    return header_of(request.scope, b"content-type") or ""
 
 
 def json_response(
@@ -143,7 +138,7 @@ def refuse_query_parameters(request: Request) -> None:
     Raises:
         InvalidRequest: naming each of them.
     """
-    if request.query_params:
+    if request.scope["query_string"] and request.query_params:
         raise InvalidRequest(
             [
                 FieldProblem(name, "stands in the address; put it into the form or the JSON body")

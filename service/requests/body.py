@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 from starlette.requests import Request
 
 from service.request_errors import BodyTooLarge, BodyTooSlow, MalformedBody
 from service.requests.reception import Claim
+from service.scopes.headers import header_of
 
 _DISCARDED_BODIES = 4
 """How much of a body that is too large is read and thrown away, in units of the limit: a server
@@ -37,7 +37,14 @@ async def read_body(request: Request, limit: int, timeout: float, claim: Claim) 
     chunks: list[bytes] = []
     try:
         async with asyncio.timeout(timeout):
-            async for chunk in _chunks(request):
+            more = True
+            while more:
+                # The request's own stream takes twice as long.
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise MalformedBody("the connection was closed before the body was complete")
+                more = message.get("more_body", False)
+                chunk = message.get("body", b"")
                 received += len(chunk)
                 if received <= limit:
                     claim(len(chunk))
@@ -57,19 +64,10 @@ async def read_body(request: Request, limit: int, timeout: float, claim: Claim) 
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-async def _chunks(request: Request) -> AsyncIterator[bytes]:
-    """Yield the body as it comes; the request's own stream takes twice as long."""
-    more = True
-    while more:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise MalformedBody("the connection was closed before the body was complete")
-        more = message.get("more_body", False)
-        yield message.get("body", b"")
-
-
 def _declares_more_than(request: Request, limit: int) -> bool:
-    text = request.headers.get("content-length", "0")
+    text = header_of(request.scope, b"content-length")
+    if text is None:
+        return False
     if not (text.isascii() and text.isdigit()):
         raise MalformedBody("Content-Length must be a number of bytes")
     return int(text) > limit
@@ -77,7 +75,8 @@ def _declares_more_than(request: Request, limit: int) -> bool:
 
 def waits_for_permission(request: Request) -> bool:
     """Tell whether the client sends its body only when the service begins to read it."""
-    return request.headers.get("expect", "").lower() == "100-continue"
+    expects = header_of(request.scope, b"expect")
+    return expects is not None and expects.lower() == "100-continue"
 
 
 def _too_large(limit: int) -> BodyTooLarge:

@@ -12,8 +12,8 @@ from service.batching.errors import ClientGone
 
 Result = TypeVar("Result")
 
-_WATCHED_AFTER = 0.05
-"""Seconds after which a request is worth watching: most are answered before."""
+_WATCHED_AFTER = 0.25
+"""Seconds after which a request is worth watching: most are answered before, under load too."""
 
 
 async def or_gone(

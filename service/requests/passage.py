@@ -68,7 +68,7 @@ class Passage(Generic[Answer, Encoded]):
         size: int,
         read: Callable[[], Question[Answer]],
         encode: Callable[[Answer], Encoded],
-        is_checked: bool,
+        ahead: float | None,
     ) -> None:
         """Prepare the way; `begin` begins it.
 
@@ -79,7 +79,8 @@ class Passage(Generic[Answer, Encoded]):
             size: bytes of its body.
             read: reads the body; it may block.
             encode: makes of the answer what `begin`'s future gets; it may block.
-            is_checked: whether the request was let in as one with images.
+            ahead: seconds that the request will have to wait, if it was let in as one with images;
+                else None.
         """
         self._running = running
         self._ticket = ticket
@@ -87,7 +88,7 @@ class Passage(Generic[Answer, Encoded]):
         self._size = size
         self._read_body: Callable[[], Question[Answer]] | None = read
         self._encode: Callable[[Answer], Encoded] | None = encode
-        self._is_checked = is_checked
+        self._is_checked = ahead is not None
         self._loop = asyncio.get_running_loop()
         self._arrival: asyncio.Future[Encoded] | None = self._loop.create_future()
         self._make_answer: Callable[[EmbeddedSamples], Answer] | None = None
@@ -95,7 +96,7 @@ class Passage(Generic[Answer, Encoded]):
         self._timer: asyncio.TimerHandle | None = None
         self._began = time.monotonic()
         self._handed_over: float | None = None
-        self._waits_for_nobody = False
+        self._waits_for_nobody = ahead == 0
         self._is_computed = False
         self._decoding = 0.0
 
@@ -105,8 +106,9 @@ class Passage(Generic[Answer, Encoded]):
         assert arrival is not None
         backlog, workers = self._running.backlog, self._running.workers
         if self._is_checked:
-            ahead = backlog.seconds(self._expected.urgency, besides=self._expected)
-            self._waits_for_nobody = ahead == 0
+            if self._expected.urgency is not self._ticket.urgency:
+                ahead = backlog.seconds(self._expected.urgency, besides=self._expected)
+                self._waits_for_nobody = ahead == 0
             backlog.begin(self._expected)
             self._look_at_the_time()
             self._hand_over(workers.decoding, self._read)

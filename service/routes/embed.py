@@ -15,7 +15,7 @@ from service.keys.details import image_digests
 from service.messages.answers import EmbedAnswer
 from service.messages.encoding import Document
 from service.messages.inputs import EmbedInput
-from service.messages.presentation import embedded_samples, model_identity
+from service.messages.presentation import embedded_samples, model_members
 from service.messages.samples import EmbeddedSamples
 from service.requests.bodies import answer_body
 from service.requests.parsing import read_embed
@@ -61,6 +61,6 @@ def read(
 def answer(running: Running, asked: EmbedInput, embedded: EmbeddedSamples) -> Document:
     """Answer the call, with the members of `EmbedAnswer`."""
     return {
-        "model": model_identity(running.bundle).model_dump(),
+        "model": model_members(running.bundle),
         "samples": embedded_samples(embedded, asked.encoding, asked.features),
     }

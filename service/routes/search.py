@@ -23,7 +23,7 @@ from service.gallery.filters.filter import Filter
 from service.http.openapi import body_of, problems_of
 from service.limits import Limits
 from service.messages.encoding import Document
-from service.messages.presentation import model_identity
+from service.messages.presentation import model_members
 from service.messages.samples import EmbeddedSamples
 from service.request_errors import FieldProblem, InvalidRequest
 from service.requests.bodies import answer_body
@@ -130,7 +130,7 @@ def answer(
     if told is not None:
         told.update(details_found([str(result["id"]) for result in results]))
     return {
-        "model": model_identity(running.bundle).model_dump(),
+        "model": model_members(running.bundle),
         "policy": policy,
         "query": query_facts(query, running.bundle.fingerprint, asked.features),
         "warnings": [

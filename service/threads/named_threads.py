@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from queue import SimpleQueue
 from typing import ParamSpec, TypeVar, TypeVarTuple, Unpack
 
 from service.threads.thread_names import name_this_thread
@@ -29,34 +30,33 @@ class _Calls:
     """Calls that wait for a thread: urgent ones first, each kind in the order of its coming."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition(threading.Lock())
         self._urgent: deque[Call] = deque()
         self._patient: deque[Call] = deque()
+        # One for each call, and one for each thread that is to end. Written in C, it wakes a thread
+        # in a fraction of the time that a condition takes.
+        self._arrivals: SimpleQueue[None] = SimpleQueue()
+        self._choosing = threading.Lock()
         self._urgent_in_turn = 0
-        self._is_closed = False
 
     def __len__(self) -> int:
         return len(self._urgent) + len(self._patient)
 
     def put(self, call: Call, is_urgent: bool) -> None:
         """Put a call behind those of its kind."""
-        with self._changed:
-            (self._urgent if is_urgent else self._patient).append(call)
-            self._changed.notify()
+        (self._urgent if is_urgent else self._patient).append(call)
+        self._arrivals.put(None)
 
-    def close(self) -> None:
-        """There will be no more."""
-        with self._changed:
-            self._is_closed = True
-            self._changed.notify_all()
+    def close(self, threads: int) -> None:
+        """There will be no more for so many threads."""
+        for _ in range(threads):
+            self._arrivals.put(None)
 
     def get(self) -> Call | None:
         """Return the next call, waiting for it; None when there will be no more."""
-        with self._changed:
-            while not len(self):
-                if self._is_closed:
-                    return None
-                self._changed.wait()
+        self._arrivals.get()
+        with self._choosing:
+            if not len(self):
+                return None
             patient_waits = len(self._patient) > 0
             has_turn = not self._urgent or self._urgent_in_turn >= _PATIENT_TURN - 1
             if patient_waits and has_turn:
@@ -90,7 +90,7 @@ class NamedThreads:
         Args:
             timeout: seconds after which threads that still work are left to themselves.
         """
-        self._calls.close()
+        self._calls.close(self.size)
         deadline = None if timeout is None else time.monotonic() + timeout
         for thread in self._threads:
             if thread.ident is not None:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vreid.errors import FusionError
-from vreid.fusion import concatenate, masked_center
+from vreid.fusion import center_and_concatenation, concatenate, masked_center
 
 SUBSETS = [[bool(code >> bit & 1) for bit in range(3)] for code in range(1, 8)]
 
@@ -49,6 +49,18 @@ def test_missing_rows_do_not_matter_whatever_they_hold(
     for rubbish in (0, 1e30, np.nan, np.inf):
         spoilt = np.where(mask[:, :, None], features, np.float32(rubbish))
         np.testing.assert_array_equal(masked_center(spoilt, mask), expected)
+
+
+@given(batches())
+def test_both_vectors_at_once_are_those_that_are_made_one_by_one(
+    batch: tuple[NDArray[np.float32], NDArray[np.bool_]],
+) -> None:
+    features, mask = batch
+    features[~mask] = 0
+    centers, concatenations = center_and_concatenation(features, mask)
+    assert centers.dtype == concatenations.dtype == np.float32
+    np.testing.assert_array_equal(centers, masked_center(features, mask))
+    np.testing.assert_array_equal(concatenations, concatenate(features))
 
 
 @given(batches())
