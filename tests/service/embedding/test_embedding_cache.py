@@ -4,8 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from service.embedding.cache_settings import CacheSettings
+from service.embedding.cached_picture import CachedPicture
 from service.embedding.embedder import Embedder
-from service.embedding.embedding_cache import CachedPicture, CacheSettings, EmbeddingCache
+from service.embedding.embedding_cache import EmbeddingCache
 from service.messages.samples import SentSample
 from tests.redis_server import RedisServer, running_redis
 from tests.service.vehicles import picture, triplet
