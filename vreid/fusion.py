@@ -4,10 +4,14 @@ Both take branch features (N, 3, D), the necks' outputs on the modality axis RGB
 are L2-normalised last, so that a dot product is a cosine.
 """
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vreid.errors import FusionError
+
+Real = TypeVar("Real", np.float32, np.float64)
 
 
 def masked_center(features: ArrayLike, mask: ArrayLike) -> NDArray[np.float32]:
@@ -124,11 +128,11 @@ def unnormalised_center(
     return sums
 
 
-def l2_normalise(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+def l2_normalise(vectors: NDArray[Real]) -> NDArray[Real]:
     """Rows of unit length; a row of zeros stays zero."""
     lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))[:, None]
     if (lengths > 0).all():
-        return np.asarray(vectors / lengths, dtype=np.float64)
+        return np.asarray(vectors / lengths, dtype=vectors.dtype)
     unit = np.zeros_like(vectors)
     np.divide(vectors, lengths, out=unit, where=lengths > 0)
     return unit

@@ -27,7 +27,7 @@ from vreid.modality import MODALITIES
 # A space of fewer rows than this has no codes.
 CODED_ROWS = 64
 
-# Fusion works in float64: a block bounds what it holds at once.
+# What is held at once.
 _BLOCK_VALUES = 1 << 22
 
 
@@ -174,7 +174,11 @@ def _vectors(
     rows: NDArray[np.int64],
     check: Callable[[], None],
 ) -> Iterator[NDArray[np.float32]]:
-    """Unit vectors of rows (m,) in a space, in blocks."""
+    """Unit vectors of rows (m,) in a space, in blocks.
+
+    In float32, which takes half as long as fusion's float64: a code keeps a bit of each number, and
+    what is found by codes is scored exactly.
+    """
     step = max(1, _BLOCK_VALUES // (len(MODALITIES) * features.feature_size))
     first = 0
     for block in features.blocks(rows, step):
@@ -183,17 +187,17 @@ def _vectors(
             part = rows[first : first + len(block)]
             yield _centers(block, mask[part])
         else:
-            stacked = block[:, bits_mask(present)].astype(np.float64)
-            yield l2_normalise(stacked.reshape(len(block), -1)).astype(np.float32)
+            stacked = block[:, bits_mask(present)].astype(np.float32)
+            yield l2_normalise(stacked.reshape(len(block), -1))
         first += len(block)
 
 
 def _centers(features: NDArray[np.float16], mask: NDArray[np.uint8]) -> NDArray[np.float32]:
     """What `vreid.fusion.masked_center` gives, without work for modalities that are missing."""
-    sums = np.empty((len(mask), features.shape[2]))
+    sums = np.empty((len(mask), features.shape[2]), dtype=np.float32)
     for present in np.unique(mask):
         own = mask == present
         there = features[np.ix_(own, bits_mask(int(present)))]
-        sums[own] = there.astype(np.float64).sum(axis=1)
+        sums[own] = there.astype(np.float32).sum(axis=1)
     # The mean is the sum, once both have unit length.
-    return l2_normalise(sums).astype(np.float32)
+    return l2_normalise(sums)
