@@ -45,6 +45,11 @@ class Processor:
         """Whether sums of 8-bit products are exact; other families than x86-64 never saturate."""
         return not self.is_x86 or bool(self.flags & INT8_DOT)
 
+    @property
+    def is_known_to_gain(self) -> bool:
+        """Whether it has instructions with which 8 bits or bfloat16 are faster than float32."""
+        return bool(self.flags & (INT8_DOT | BF16))
+
 
 def read_processor(cpu_info: Path = CPU_INFO) -> Processor:
     """Read the first processor of a file such as ``/proc/cpuinfo``."""

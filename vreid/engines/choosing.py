@@ -52,7 +52,7 @@ def open_fastest(
             _LOGGER.info("engine auto: %s (as measured before)", kept)
             return engine
     failures: dict[Candidate, _Failure] = {}
-    measured = measure(candidates, _opening(request, failures))
+    measured = measure(candidates, _opening(request, failures), processor.is_known_to_gain)
     told = ", ".join(f"{each} {time:.2f} ms" for each, time in measured.items())
     unmeasured = [each for each in candidates if each not in {*measured, *failures}]
     for chosen in [*ranked(measured), *unmeasured]:

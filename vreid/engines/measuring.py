@@ -24,6 +24,11 @@ NEGLIGIBLE = 0.2
 """Milliseconds of the first candidate below which nothing else is measured: the rest of the way
 from file to feature takes longer."""
 
+_COMPUTED_HERE = 0.2
+"""The share of a run's time from which on the calling thread is taken to have computed it. Then its
+processor time counts: a gallery is opened and modules are imported meanwhile, and a choice is kept
+for good. An engine with threads of its own leaves next to none here."""
+
 Run = Callable[[], float]
 """Runs once and returns the milliseconds of one image; infinity where it failed."""
 
@@ -47,32 +52,34 @@ def warmed_up(engine: BranchEngine, modality: Modality, height: int, width: int)
         engine.run(modality, pixels)
 
     def run() -> float:
-        before = time.perf_counter()
+        began, own = time.perf_counter(), time.thread_time()
         engine.run(modality, pixels)
-        return 1000 * (time.perf_counter() - before) / count
+        own, took = time.thread_time() - own, time.perf_counter() - began
+        return 1000 * (own if own > _COMPUTED_HERE * took else took) / count
 
     return run
 
 
 def measure(
-    candidates: Iterable[Candidate], open_candidate: Callable[[Candidate], Run | None]
+    candidates: Iterable[Candidate],
+    open_candidate: Callable[[Candidate], Run | None],
+    leaves_out_fp32: bool = False,
 ) -> Mapping[Candidate, float]:
     """Milliseconds of one image of each candidate that runs, the least of a few runs.
 
     The candidates run in turn, round after round: what else the machine does for a moment hits
-    them all, or a round that does not count. fp32 is left out where the engine
-    runs in a narrower precision: that is a candidate only where the processor has instructions for
-    it, with which the same engine takes a third to two thirds less, while fp32 would take the
-    longest to open and to run.
+    them all, or a round that does not count.
 
     Args:
         candidates: in the order of preference.
         open_candidate: what runs it; None where it does not.
+        leaves_out_fp32: whether fp32 is left out where its engine ran in a narrower precision: the
+            processor is made for that, and fp32 takes the longest to open and to run.
     """
     runs: dict[Candidate, Run] = {}
     least: dict[Candidate, float] = {}
     for candidate in candidates:
-        if candidate.precision == "fp32" and any(each.engine == candidate.engine for each in runs):
+        if leaves_out_fp32 and candidate.precision == "fp32" and _ran(candidate.engine, least):
             continue
         run = open_candidate(candidate)
         if run is None:
@@ -87,6 +94,10 @@ def measure(
         for candidate, run in runs.items():
             least[candidate] = min(least[candidate], run())
     return {candidate: found for candidate, found in least.items() if math.isfinite(found)}
+
+
+def _ran(engine: str, least: Mapping[Candidate, float]) -> bool:
+    return any(each.engine == engine and math.isfinite(found) for each, found in least.items())
 
 
 def ranked(measured: Mapping[Candidate, float]) -> list[Candidate]:

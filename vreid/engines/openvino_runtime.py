@@ -57,7 +57,8 @@ def open_openvino(
 
     # The first alone: two threads that ask OpenVINO for a type for the first time at the same
     # moment may wait for each other for ever, one for Python's lock and one for the table of types.
-    # Afterwards the table is there. OpenVINO compiles a model in one thread.
+    # Afterwards the table is there, for branches have the same kinds of nodes. OpenVINO compiles a
+    # model in one thread.
     first, *others = modalities
     networks = {first: compiled(first)}
     with ThreadPoolExecutor(threads, "compile") as pool:

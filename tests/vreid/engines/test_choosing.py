@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vreid.bundle import Bundle
-from vreid.cpu_features import read_processor
+from vreid.cpu_features import Processor, read_processor
 from vreid.engines import batches, open_engine
 from vreid.engines.candidates import PREFERENCE, Candidate
 from vreid.engines.choice_cache import (
@@ -103,14 +103,22 @@ def test_nothing_is_measured_where_there_is_nothing_to_gain() -> None:
     assert order == [FIRST]
 
 
-@pytest.mark.parametrize("absent", [None, *PREFERENCE[:3]])
+@pytest.mark.parametrize("fails", [None, *PREFERENCE[:3]])
 def test_fp32_is_measured_only_where_its_engine_runs_in_nothing_narrower(
-    absent: Candidate | None,
+    fails: Candidate | None,
 ) -> None:
-    measured = measure(PREFERENCE, lambda each: None if each == absent else lambda: 2.0)
-    narrower = [each for each in PREFERENCE[:3] if each != absent]
+    def open_candidate(candidate: Candidate) -> Run | None:
+        return (lambda: math.inf) if fails == candidate else lambda: 2.0
+
+    measured = measure(PREFERENCE, open_candidate, leaves_out_fp32=True)
+    narrower = [each for each in PREFERENCE[:3] if each != fails]
     alone = {each.engine for each in PREFERENCE} - {each.engine for each in narrower}
     assert list(measured) == [*narrower, *(Candidate(engine, "fp32") for engine in alone)]
+
+
+def test_fp32_is_measured_beside_the_others_where_nothing_is_known_of_the_processor() -> None:
+    assert not Processor("an ARM", frozenset({"asimd"}), is_x86=False).is_known_to_gain
+    assert list(measure(PREFERENCE, lambda _: lambda: 2.0)) == list(PREFERENCE)
 
 
 @pytest.mark.parametrize(("threads", "lanes", "of_a_lane"), [(4, None, 1), (4, 2, 2), (4, 1, 4)])
