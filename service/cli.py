@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import threading
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -99,7 +100,7 @@ def serve(tls_certificate: Path | None, tls_key: Path | None, **options: object)
     certificate = open_certificate(settings.tls)
     with open_socket(settings) as listener:
         # Engine and gallery compute with Python's lock released while they open.
-        threading.Thread(target=import_module, args=("service.app",), name="import").start()
+        threading.Thread(target=_import_the_calls, name="import").start()
         running = open_running(settings)
         said = announcement(listener, "http" if certificate is None else "https")
         logger.info(
@@ -118,6 +119,12 @@ def serve(tls_certificate: Path | None, tls_key: Path | None, **options: object)
             certificate,
             lambda: click.echo(said),
         )
+
+
+def _import_the_calls() -> None:
+    # What is missing is told by whoever needs it.
+    with suppress(ImportError):
+        import_module("service.app")
 
 
 @click.command()

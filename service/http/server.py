@@ -85,7 +85,6 @@ def run_server(
     sys.setswitchinterval(_SWITCH_SECONDS)
     settings = running.settings
     allow_files(settings.connections.most)
-    announce()
     server = DrainingServer(
         *(server_config(running), running.draining, settings.drain_timeout),
         bounds=settings.connections,
@@ -96,6 +95,7 @@ def run_server(
             certificate.follow()
             ended.callback(certificate.close)
         ended.enter_context(_clean_exit())
+        announce()
         server.run(sockets=[listener])
 
 

@@ -13,6 +13,7 @@ import pytest
 from tests.e2e.processes import (
     ServiceProcess,
     clean_environment,
+    command,
     serving,
     vreid,
     wait_until_not_ready,
@@ -54,6 +55,22 @@ def test_a_port_that_is_taken_is_a_start_up_error(bundle: Bundle, tmp_path: Path
             *("--bundle", bundle.path, "--gallery", tmp_path, "--port", port),
             saying=f"port {port}",
         )
+
+
+def test_a_service_that_is_stopped_as_soon_as_it_is_announced_ends_in_order(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    with subprocess.Popen(
+        command(["serve", "--port", "0", "--bundle", bundle.path, "--gallery", tmp_path]),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=clean_environment(),
+    ) as process:
+        assert process.stdout is not None
+        assert "vreid listens on" in process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
 
 
 def test_an_open_address_without_keys_is_a_start_up_error(bundle: Bundle, tmp_path: Path) -> None:
