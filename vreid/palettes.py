@@ -84,8 +84,9 @@ def palette_channels(palette: str) -> NDArray[np.float32]:
 def nearest_levels(pixels: NDArray[np.uint8], palette: str) -> NDArray[np.uint8]:
     """For each pixel of (H, W, 3) the level (H, W) whose colour in the palette is the nearest.
 
-    At most two levels from the exact one. The levels lie in memory column by column, which is how
-    `vreid.resizing` takes grey, and costs nothing here.
+    Colours count by cells of 4 levels a side: near the palette's own colours the level is at most
+    two from the exact one; far from them it may be another that is about as near. The levels lie in
+    memory column by column, which is how `vreid.resizing` takes grey, and costs nothing here.
 
     Raises:
         ConfigurationError: the palette is unknown.

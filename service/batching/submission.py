@@ -24,7 +24,7 @@ Embedded: TypeAlias = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
 
 class Submission:
-    """Images under way; whoever changes it holds the batcher's lock, but for `future`.
+    """Images under way; whoever changes it holds the batcher's lock, but for `future` and `write`.
 
     Attributes:
         ticket: of its request.

@@ -1,1 +1,1 @@
-"""What the scope of a request tells: where it comes from, and to which route it leads."""
+"""What the scope of a request tells: headers, where it comes from, to which route it leads."""

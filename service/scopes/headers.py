@@ -9,7 +9,7 @@ from starlette.types import Scope
 
 
 def header_of(scope: Scope, name: bytes) -> str | None:
-    """Return the first header of a name in lower case, None where there is none."""
+    """Return the first header of a name, which is given in lower case; None where there is none."""
     for each, value in scope["headers"]:
         if each == name:
             return str(value, "latin-1")

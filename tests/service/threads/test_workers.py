@@ -109,6 +109,31 @@ def waited(event: threading.Event) -> None:
     assert event.wait(60)
 
 
+@pytest.mark.parametrize("size", [1, 3])
+def test_what_a_call_hands_over_while_threads_are_closed_is_made_too(size: int) -> None:
+    go_on, begun = threading.Event(), threading.Event()
+    made: list[int] = []
+    threads = NamedThreads("several", size)
+
+    def hand_over_more() -> None:
+        begun.set()
+        waited(go_on)
+        for number in range(20):
+            threads.hand_over(partial(made.append, number))
+
+    threads.start()
+    threads.hand_over(hand_over_more)
+    waited(begun)
+    closing = [threading.Thread(target=threads.close, args=(60,)) for _ in range(2)]
+    for each in closing:
+        each.start()
+    go_on.set()
+    for each in closing:
+        each.join(60)
+    assert sorted(made) == list(range(20))
+    assert not [each for each in threading.enumerate() if each.name.startswith("several-")]
+
+
 def test_closing_does_not_wait_for_ever() -> None:
     go_on, begun = threading.Event(), threading.Event()
 
