@@ -42,9 +42,9 @@ demo-once: $(SERVICE_INSTALLED) ## Search the sample gallery and end
 
 test: system-packages environment checks unit ## Everything that CI runs
 
-checks: $(ALL_INSTALLED) ## Lint, types, docs and image-test, two at a time; each says all at its end
+checks: lint ## Lint, then types, docs and image-test, two at a time; each says all at its end
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target SIDE_BY_SIDE=yes \
-		image-test lint types docs
+		image-test types docs
 
 lint: $(ALL_INSTALLED) ## Lint and check the formatting
 	$(BIN)/ruff check .

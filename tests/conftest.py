@@ -19,3 +19,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put long files first, so that no process is left with one when the others have ended."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    for item in items:
+        # `make unit` looks for these files by the mark's name.
+        if item.get_closest_marker("alone") and "mark.alone" not in item.path.read_text("utf-8"):
+            raise pytest.UsageError(f"{item.path} must name mark.alone itself, or it is never run")

@@ -10,6 +10,8 @@ python=$1
 here=deploy/image
 image=localhost/vreid:image-test
 
+# What others build goes there too, and is not root's.
+mkdir -p build
 # debootstrap, buildah and runc need root here.
 if [ "$(id -u)" -ne 0 ]; then
   command -v sudo >/dev/null || {
