@@ -9,6 +9,7 @@
         │   ├── InvalidFilter        a filter names something that does not exist
         │   ├── InvalidSearch        k, cursor or query of a search out of range
         │   ├── UnexpectedCount      other than the expected number of records would be deleted
+        │   ├── DeletionInterrupted  some of the records that pass a filter are deleted
         │   ├── GalleryNotFound      the directory holds no gallery
         │   ├── GalleryLocked        another process held the write lock for too long
         │   ├── GalleryUnavailable   the Milvus server that holds it does not answer
@@ -97,6 +98,21 @@ class UnexpectedCount(GalleryError):
         )
         self.expected = expected
         self.matched = matched
+
+
+class DeletionInterrupted(GalleryError):
+    """A deletion by filter was kept from going on, when some of the records were deleted.
+
+    Attributes:
+        deleted: how many are.
+    """
+
+    def __init__(self, deleted: int, reason: GalleryError) -> None:
+        super().__init__(
+            f"{deleted} of the records that pass the filter were deleted, and then it could not go "
+            f"on ({reason}). Count what passes now, and delete the rest."
+        )
+        self.deleted = deleted
 
 
 class GalleryNotFound(GalleryError):

@@ -174,7 +174,8 @@ class Gallery:
         """Delete every record that passes a filter, a batch at a time; return how many there were.
 
         Records that are stored meanwhile stay. Quarantined records are deleted too where they pass.
-        Raises `UnexpectedCount` where `expected` is not their number as the first are deleted.
+        Raises `UnexpectedCount` where `expected` is not their number as the first are deleted, and
+        `DeletionInterrupted` where some are deleted and the others cannot be now.
         """
         filter.refuse_query()
         count = delete_matches(self._store, filter, expected)

@@ -67,7 +67,8 @@ class GalleryProtocol(Protocol):
     def delete_matching(self, filter: Filter, expected: int | None = None) -> int:
         """Delete every record that passes a filter; return how many there were.
 
-        Raises `UnexpectedCount`, and deletes none, where `expected` is another number than pass.
+        Raises `UnexpectedCount`, and deletes none, where `expected` is another number than pass;
+        `DeletionInterrupted` where some are deleted and the others cannot be now.
         """
         ...
 

@@ -62,7 +62,7 @@ _BY_CALL: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("post", "/search"): ("unknown-record", "fingerprint-mismatch"),
     ("post", "/compare"): ("unknown-record", "unusable-query"),
     ("post", "/gallery"): ("duplicate-record",),
-    ("delete", "/gallery"): ("unexpected-count",),
+    ("delete", "/gallery"): ("unexpected-count", "deletion-interrupted"),
     ("get", "/gallery/{id}/images/{modality}"): ("unknown-thumbnail", "invalid-request"),
     ("post", "/ingest"): ("ingest-off", "ingest-full", "ingest-unavailable",
                           "idempotency-key-reused", "invalid-record"),

@@ -20,6 +20,9 @@ DETAILS: Mapping[str, str] = {
     "this service, or call it from a program instead of a page",
     "deadline-passed": "the request waited 2.0 s and its turn did not come; nothing was computed; "
     "try again later, or give it a longer deadline",
+    "deletion-interrupted": "500 of the records that pass the filter were deleted, and then it "
+    "could not go on (another process holds the gallery). Count what passes now, and delete the "
+    "rest.",
     "duplicate-record": "id: The gallery already has a record with the id 'north-000017'; choose "
     "another id, leave the id out to have one made, or delete the old record first.",
     "empty-image": "rgb: the image has 0 bytes; send the whole file",

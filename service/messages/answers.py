@@ -141,7 +141,9 @@ class DeletedRecords(BaseModel):
     """Answer of `DELETE /gallery`."""
 
     matched: int = Field(description="records that passed the filter")
-    deleted: int = Field(description="as many, or 0 with dry_run")
+    deleted: int = Field(
+        description="as many, less those that others corrected or deleted meanwhile; 0 with dry_run"
+    )
 
 
 class Verdict(BaseModel):

@@ -105,9 +105,15 @@ Image = Annotated[
 
 Palette = Annotated[str, AfterValidator(_known_palette), WithJsonSchema({"enum": list(STYLES)})]
 
-Count = Annotated[int, BeforeValidator(_whole_number)]
+WRITTEN_COUNT = BeforeValidator(_whole_number)
 
-Number = Annotated[float, BeforeValidator(_number)]
+WRITTEN_NUMBER = BeforeValidator(_number)
+"""How numbers are written. Where null is allowed, their bounds stand before this: behind it,
+pydantic describes them by words that JSON Schema does not have."""
+
+Count = Annotated[int, WRITTEN_COUNT]
+
+Number = Annotated[float, WRITTEN_NUMBER]
 
 Flag = Annotated[bool, BeforeValidator(_flag)]
 

@@ -102,6 +102,9 @@ KINDS: dict[type[errors.VreidError], Kind] = {
     service_errors.UnexpectedCount: Kind(
         409, "unexpected-count", "Another number of records passes"
     ),
+    service_errors.DeletionInterrupted: Kind(
+        503, "deletion-interrupted", "Not all records are deleted", retry_after=1
+    ),
     service_errors.GalleryLocked: Kind(
         503, "gallery-locked", "Another process holds the gallery", retry_after=1
     ),

@@ -13,7 +13,13 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import GalleryDamaged, UnexpectedCount, UnknownRecord
+from service.errors import (
+    DeletionInterrupted,
+    GalleryClosed,
+    GalleryDamaged,
+    UnexpectedCount,
+    UnknownRecord,
+)
 from service.gallery.address import MilvusAddress
 from service.gallery.filters.filter import Filter
 from service.gallery.query import (
@@ -188,31 +194,32 @@ class MilvusGallery:
         their number; Milvus has no transactions, so they are counted just before, and those that
         were counted are deleted.
         """
-        expression = expression_of(filter)
-        until = f"sequence <= {sequence_at(time.time())}"
-        limited = Expression(both(expression.text, until), expression.is_exact)
-        passing: Iterator[str] = (str(row[KEY]) for row in self._rows(limited, filter))
+        stored = _stored_by_now(expression_of(filter))
+        passing: Iterator[str] = (str(row[KEY]) for row in self._rows(stored, filter))
         if expected is not None:
             counted = list(passing)
             if len(counted) != expected:
                 raise UnexpectedCount(expected, len(counted))
             passing = iter(counted)
         total = 0
-        while keys := list(islice(passing, _DELETED_AT_ONCE)):
-            self._connection.delete(keys)
-            total += len(keys)
+        try:
+            while keys := list(islice(passing, _DELETED_AT_ONCE)):
+                self._connection.delete(keys)
+                total += len(keys)
+        except GalleryClosed as error:
+            # Of this error alone a caller takes for granted that nothing was done.
+            if total:
+                raise DeletionInterrupted(total, error) from error
+            raise
         return total
 
     def count_matching(self, filter: Filter) -> int:
         """How many records `delete_matching` would delete."""
-        return self.count(filter)
+        return self._count(_stored_by_now(expression_of(filter)), filter)
 
     def count(self, filter: Filter | None = None) -> int:
         """How many records there are, or how many pass a filter."""
-        expression = expression_of(filter)
-        if expression.is_exact:
-            return self._connection.count(expression.text)
-        return sum(1 for _ in self._rows(expression, filter))
+        return self._count(expression_of(filter), filter)
 
     def search(
         self,
@@ -311,6 +318,11 @@ class MilvusGallery:
             raise UnknownRecord(record_id)
         return rows[0]
 
+    def _count(self, expression: Expression, filter: Filter | None) -> int:
+        if expression.is_exact:
+            return self._connection.count(expression.text)
+        return sum(1 for _ in self._rows(expression, filter))
+
     def _rows(
         self,
         expression: Expression,
@@ -325,6 +337,12 @@ class MilvusGallery:
                 if expression.is_exact or filter is None or filter.matches(decode_labels(row)):
                     yield row
             after = str(rows[-1][KEY])
+
+
+def _stored_by_now(expression: Expression) -> Expression:
+    """What an expression admits of the records that are stored by now."""
+    until = f"sequence <= {sequence_at(time.time())}"
+    return Expression(both(expression.text, until), expression.is_exact)
 
 
 def _match(rank: int, found: Scored, search: Search) -> Match:

@@ -14,7 +14,7 @@ from service.gallery.protocol import GalleryProtocol
 from service.http.openapi import problems_of
 from service.messages.answers import DeletedRecords
 from service.messages.filter_input import FilterText
-from service.messages.inputs import Count, Flag
+from service.messages.inputs import WRITTEN_COUNT, Flag
 from service.request_errors import FieldProblem, InvalidRequest
 from service.routes.dependencies import (
     RunningService,
@@ -37,7 +37,7 @@ class DeletionParameters(BaseModel):
         description="delete also where every record of the gallery passes the filter, which is "
         "refused otherwise",
     )
-    expected: Annotated[Count, Field(ge=0)] | None = Field(
+    expected: Annotated[int, Field(ge=0), WRITTEN_COUNT] | None = Field(
         default=None,
         description="how many records are meant, as `dry_run` counted them; where another number "
         "passes as they are to be deleted, none is",
@@ -58,7 +58,8 @@ async def delete_matching(
     """Delete them with their features and pictures, a few hundred at a time.
 
     The answer comes when all are deleted; others write in between, and what is enrolled meanwhile
-    stays. When the call fails half-way, send it again, and with `expected` count again before.
+    stays. When the call fails half-way, send it again, and with `expected` count again before: then
+    `matched` is that number, and a record that others correct or delete meanwhile is not `deleted`.
     """
     conditions = parse_deletion(parameters.filter)
     if parameters.dry_run:
@@ -73,7 +74,8 @@ async def delete_matching(
     told = audited_details(request, running)
     if told is not None:
         told["deleted"] = deleted
-    return DeletedRecords(matched=deleted, deleted=deleted)
+    matched = deleted if parameters.expected is None else parameters.expected
+    return DeletedRecords(matched=matched, deleted=deleted)
 
 
 def refuse_everything(gallery: GalleryProtocol, conditions: Filter) -> None:

@@ -12,7 +12,7 @@ from service.gallery.filters.filter_text import parse_filter
 from service.http.openapi import problems_of
 from service.messages.answers import GalleryPage, StoredRecord
 from service.messages.filter_input import FilterText
-from service.messages.inputs import Count
+from service.messages.inputs import WRITTEN_COUNT
 from service.messages.presentation import stored_record
 from service.request_errors import FieldProblem, InvalidRequest, UnknownThumbnail
 from service.routes.dependencies import RunningService, refuse_repeated_parameters
@@ -29,7 +29,7 @@ class PageParameters(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     cursor: str | None = Field(default=None, description="`next_cursor` of the page before")
-    limit: Annotated[Count, Field(ge=1)] | None = Field(
+    limit: Annotated[int, Field(ge=1), WRITTEN_COUNT] | None = Field(
         default=None,
         description=f"records on the page; {DEFAULT_PAGE}, or as many as the service gives, "
         "when left out",

@@ -7,7 +7,16 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from service.messages.filter_input import FilterDocument
-from service.messages.inputs import Count, EmbeddingInput, Flag, Images, Input, Number, RecordId
+from service.messages.inputs import (
+    WRITTEN_NUMBER,
+    Count,
+    EmbeddingInput,
+    Flag,
+    Images,
+    Input,
+    Number,
+    RecordId,
+)
 from vreid.re_ranking import AVERAGED, FIRST_SHARE, NEIGHBOURS
 from vreid.scoring import Policy
 
@@ -91,16 +100,14 @@ class SearchOptions(Input):
     scene: Label | None = Field(
         default=None, description="of the query, for the filter's exclude_same_scene"
     )
-    min_score: Number | None = Field(
-        default=None, ge=-1, le=1, description="leave out results with a lower score"
+    min_score: Annotated[float, Field(ge=-1, le=1), WRITTEN_NUMBER] | None = Field(
+        default=None, description="leave out results with a lower score"
     )
-    min_probability: Number | None = Field(
-        default=None, ge=0, le=1, description="leave out results with a lower probability"
+    min_probability: Annotated[float, Field(ge=0, le=1), WRITTEN_NUMBER] | None = Field(
+        default=None, description="leave out results with a lower probability"
     )
-    false_accept_rate: Number | None = Field(
+    false_accept_rate: Annotated[float, Field(gt=0, lt=1), WRITTEN_NUMBER] | None = Field(
         default=None,
-        gt=0,
-        lt=1,
         description="leave out results below the bundle's threshold for this rate of pairs of "
         "different vehicles that pass as the same",
         examples=[0.001],

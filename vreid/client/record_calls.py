@@ -69,17 +69,26 @@ def delete_matching(
         filter: which; one that every record passes is refused.
         dry_run: only count them.
         all: delete also where every record passes.
-        expected: how many records are meant, as a dry run counted them. Where the answer to a
-            deletion was lost and it is sent again, another number passes by then.
+        expected: how many records are meant, as a dry run counted them. What may have been carried
+            out is not sent again then, as another number passes by then.
 
     Raises:
         Conflict: another number than ``expected`` passes; nothing was deleted.
+        AnswerLost: some or all may be deleted; count again.
+        Busy: nothing was deleted, or as many as the message says; count again.
     """
     parameters = {"filter": encoded(dict(filter)).decode()}
     parameters |= {"dry_run": "true"} if dry_run else {}
     parameters |= {"all": "true"} if all else {}
     parameters |= {} if expected is None else {"expected": str(expected)}
-    return (yield from ask_for(Deletion, Request("DELETE", "/gallery", parameters=parameters)))
+    request = Request(
+        "DELETE",
+        "/gallery",
+        repeatable=dry_run or expected is None,
+        before_repeating="count again with dry_run, and expect that number",
+        parameters=parameters,
+    )
+    return (yield from ask_for(Deletion, request))
 
 
 def page(

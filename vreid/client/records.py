@@ -108,7 +108,8 @@ class Deletion:
 
     Attributes:
         matched: records that passed the filter.
-        deleted: as many, or 0 where it was only counted.
+        deleted: as many, less those that others corrected or deleted meanwhile; 0 where it was only
+            counted.
     """
 
     matched: int

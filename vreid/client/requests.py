@@ -29,6 +29,7 @@ class Request:
         method: of HTTP.
         path: below the service's address, escaped.
         repeatable: whether it may be sent again although it may have been carried out.
+        before_repeating: what its caller does before sending it again, where it is not repeatable.
         form: the body as a form.
         content: the body as it is.
         media_type: of `content`.
@@ -41,6 +42,9 @@ class Request:
     method: str
     path: str
     repeatable: bool = True
+    before_repeating: str = (
+        "look before you send it again (with an id of your own it can be repeated safely)"
+    )
     form: Form | None = None
     content: bytes | None = None
     media_type: str = JSON

@@ -266,7 +266,6 @@ def _error_of(failure: Failure, request: Request, deadline: float | None) -> Cli
     advice = (
         "check that the service runs, and send it again"
         if request.repeatable
-        else "it may have been carried out: look before you send it again (with an id of your own "
-        "it can be repeated safely)"
+        else f"it may have been carried out: {request.before_repeating}"
     )
     return AnswerLost(f"{what} was sent and not answered: {failure.reason}; {advice}")

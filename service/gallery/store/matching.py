@@ -35,13 +35,10 @@ def delete_matches(store: GalleryStore, filter: Filter, expected: int | None = N
     """Delete the records that satisfy the filter; return how many there were.
 
     Of a generation that is not served, those that satisfy it and that the served one lacks. Raises
-    `UnexpectedCount`, and deletes none, where `expected` is another number than satisfy it.
+    `UnexpectedCount`, and deletes none, where `expected` is another number than satisfy it, and
+    `DeletionInterrupted` where some are deleted and the others cannot be now.
     """
-    return store.delete_numbered(
-        stored_matches(store, filter),
-        elsewhere=lambda other: stored_matches(other, filter),
-        expected=expected,
-    )
+    return store.delete_numbered(lambda each: stored_matches(each, filter), expected)
 
 
 def _quarantined_matches(store: GalleryStore, filter: Filter) -> list[int]:

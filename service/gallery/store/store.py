@@ -14,13 +14,20 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from service.errors import GalleryError, UnexpectedCount, UnknownRecord
+from service.errors import (
+    DeletionInterrupted,
+    GalleryClosed,
+    GalleryError,
+    GalleryLocked,
+    UnknownRecord,
+)
 from service.gallery.address import directory_of
 from service.gallery.record import Labels, NewRecord, Record
 from service.gallery.store import deletion, enrolment, feed, generations, schema
 from service.gallery.store.blocks import RecordBlock, store_block
 from service.gallery.store.database import DATABASE_NAME, Database
 from service.gallery.store.deletion import Selection
+from service.gallery.store.expected_deletion import delete_first
 from service.gallery.store.feed import Change
 from service.gallery.store.generations import Successor
 from service.gallery.store.group_commit import GroupCommit
@@ -230,29 +237,40 @@ class GalleryStore(RecordReading):
 
     def delete_numbered(
         self,
-        batches: Iterable[Sequence[int]],
-        elsewhere: Callable[[GalleryStore], Iterable[Sequence[int]]],
+        find: Callable[[GalleryStore], Iterable[Sequence[int]]],
         expected: int | None = None,
     ) -> int:
         """Delete records, quarantined ones too, by sequence number; return how many there were.
 
-        Each batch is taken when the one before is deleted, and is as many transactions as it needs.
-        `elsewhere` finds the same in a generation that is not served, where numbers and labels may
-        be others; only what the served one does not have is deleted there.
+        `find` tells the numbers in a generation. Each batch is taken when the one before is
+        deleted, and is as many transactions as it needs. Of a generation that is not served, where
+        numbers and labels may be others, only what the served one does not have is deleted.
 
-        With `expected` all batches are taken first, in the transaction that deletes the first of
-        them; raises `UnexpectedCount`, and deletes none, where they are another number of records.
+        With `expected` all batches are taken first; raises `UnexpectedCount`, and deletes none,
+        where they are another number of records as the first are deleted. One that is relabelled
+        afterwards, and before its turn, stays. Raises `DeletionInterrupted` where some are deleted
+        and the others cannot be now.
         """
         deleted: list[str] = []
         try:
-            if expected is not None:
-                deleted, batches = self._delete_first(batches, expected)
+            if expected is None:
+                batches = find(self)
+            else:
+                deleted, others = delete_first(
+                    self._database, lambda: find(self), expected, _DELETED_AT_ONCE
+                )
+                batches = [others]
             for batch in batches:
                 for part in _parts(batch):
                     deleted += self._delete_some(part)
+        except (GalleryLocked, GalleryClosed) as error:
+            # Of these alone a caller takes for granted that nothing was done.
+            if deleted:
+                raise DeletionInterrupted(len(deleted), error) from error
+            raise
         finally:
             self._follow_up(deleted)
-        self._delete_elsewhere(lambda store: self._delete_only_there(store, elsewhere(store)))
+        self._delete_elsewhere(lambda store: self._delete_only_there(store, find(store)))
         return len(deleted)
 
     def erase_remains(self) -> None:
@@ -309,19 +327,6 @@ class GalleryStore(RecordReading):
         return self._writes.run(
             lambda connection: deletion.delete_by_number(connection, sequences, now)
         )
-
-    def _delete_first(
-        self, batches: Iterable[Sequence[int]], expected: int
-    ) -> tuple[list[str], Iterable[Sequence[int]]]:
-        """Delete the first of `expected` records; return whose they were, and the other batches."""
-        # A transaction of its own: those that share one do not see what the others write in it,
-        # and while it is open nobody else writes, so that the batches are of one moment.
-        with self._database.writing() as connection:
-            numbers = [number for batch in batches for number in batch]
-            if len(numbers) != expected:
-                raise UnexpectedCount(expected, len(numbers))
-            first, *others = [*_parts(numbers)] or [numbers]
-            return deletion.delete_by_number(connection, first, datetime.now(UTC)), others
 
     def _follow_up(self, deleted: Sequence[str]) -> None:
         """Erase what was deleted, once for all batches, and delete it elsewhere by its ids."""

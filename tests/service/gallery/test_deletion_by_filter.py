@@ -1,16 +1,21 @@
 """Deleting what passes a filter: all of it, nothing else, wherever it lies."""
 
 import json
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from service.errors import GalleryLocked, UnexpectedCount
+from service.errors import DeletionInterrupted, GalleryLocked, UnexpectedCount
 from service.gallery.filters.filter import Filter
 from service.gallery.gallery import Gallery
+from service.gallery.record import Labels
+from service.gallery.store.enrolment import relabel_record
 from service.gallery.store.matching import delete_matches, stored_matches
 from service.gallery.store.quarantine import quarantine_record
 from service.gallery.store.store import GalleryStore
@@ -65,22 +70,130 @@ def test_as_many_as_expected_are_deleted_or_none(store: GalleryStore, number: in
     assert {record.camera for record in store.all_records()} == {"yard"}  # type: ignore[union-attr]
 
 
-def test_nobody_stores_anything_between_counting_and_deleting(
-    store: GalleryStore, tmp_path: Path
-) -> None:
-    add_four(store)
-    other = GalleryStore.open(tmp_path, FINGERPRINT, FEATURE_SIZE, lock_timeout=0.01)
-    refused = []
+class TestBesideAWriter:
+    """What another process does between counting and deleting, where a number is expected."""
 
-    def counted() -> Iterator[list[int]]:
-        yield from stored_matches(store, GATE)
-        with pytest.raises(GalleryLocked):
-            other.add([new_record(5, id="e", camera="gate", attributes={"speed": 80})])
-        refused.append("e")
+    @pytest.fixture
+    def other(self, store: GalleryStore, tmp_path: Path) -> Iterator[GalleryStore]:
+        """The same gallery in another process; its writes give up at once."""
+        add_four(store)
+        other = GalleryStore.open(tmp_path, FINGERPRINT, FEATURE_SIZE, lock_timeout=0.01)
+        yield other
+        other.close()
 
-    assert store.delete_numbered(counted(), elsewhere=lambda _: [], expected=2) == 2
-    assert (ids(store), refused) == (["b", "c"], ["e"])
-    other.close()
+    @staticmethod
+    def counting(
+        *writes: Callable[[], object],
+    ) -> tuple[Callable[[GalleryStore], Iterator[list[int]]], list[list[int]]]:
+        """GATE's matches, each time with the next write after them; and what was found so far."""
+        found: list[list[int]] = []
+        remaining = iter(writes)
+
+        def find(each: GalleryStore) -> Iterator[list[int]]:
+            numbers = [number for batch in stored_matches(each, GATE) for number in batch]
+            found.append(numbers)
+            next(remaining, lambda: None)()
+            yield numbers
+
+        return find, found
+
+    def test_a_gallery_at_rest_is_counted_once_and_others_may_write_meanwhile(
+        self, store: GalleryStore, other: GalleryStore
+    ) -> None:
+        find, found = self.counting(lambda: another_process_could_write(other))
+        assert store.delete_numbered(find, expected=2) == 2
+        assert (ids(store), found) == (["b", "c"], [[1, 4]])
+
+    @pytest.mark.parametrize("passes", [True, False])
+    def test_after_an_addition_it_is_counted_anew(
+        self, store: GalleryStore, other: GalleryStore, passes: bool
+    ) -> None:
+        speed = {"speed": 80 if passes else 10}
+        record = new_record(5, id="e", camera="gate", attributes=speed)
+        find, found = self.counting(lambda: other.add([record]))
+        if passes:
+            with pytest.raises(UnexpectedCount, match=r"3 records pass .* and 2 were"):
+                store.delete_numbered(find, expected=2)
+            assert ids(store) == ["a", "b", "c", "d", "e"]
+        else:
+            assert store.delete_numbered(find, expected=2) == 2
+            assert ids(store) == ["b", "c", "e"]
+        assert len(found) == 2
+
+    def test_after_a_correction_it_is_counted_anew(
+        self, store: GalleryStore, other: GalleryStore
+    ) -> None:
+        faster = Labels(camera="gate", attributes={"speed": 51})
+        find, found = self.counting(lambda: other.relabel("b", faster, None))
+        assert store.delete_numbered(find, expected=3) == 3
+        assert (ids(store), found) == (["c"], [[1, 4], [1, 4, 6]])
+
+    def test_after_a_quarantined_record_was_deleted_it_is_counted_anew(
+        self, store: GalleryStore, other: GalleryStore
+    ) -> None:
+        with store.database.writing() as connection:
+            quarantine_record(connection, 4, "its checksum is wrong", datetime.now(UTC))
+        find, found = self.counting(lambda: other.delete(["d"]))
+        with pytest.raises(UnexpectedCount, match=r"1 records pass .* and 2 were"):
+            store.delete_numbered(find, expected=2)
+        assert (ids(store), found) == (["a", "b", "c"], [[1, 4], [1]])
+
+    def test_beside_a_writer_that_gives_no_rest_the_last_count_is_made_while_it_waits(
+        self, store: GalleryStore, other: GalleryStore
+    ) -> None:
+        refused = []
+
+        def add(number: int) -> None:
+            other.add([new_record(number, id=str(number), camera="yard")])
+
+        def add_in_vain() -> None:
+            with pytest.raises(GalleryLocked):
+                add(9)
+            refused.append(9)
+
+        writes = [partial(add, number) for number in (5, 6, 7)]
+        find, found = self.counting(*writes, add_in_vain)
+        assert store.delete_numbered(find, expected=2) == 2
+        assert (ids(store), refused) == (["b", "c", "5", "6", "7"], [9])
+        assert found == [[1, 4]] * 4
+
+    def test_a_record_that_is_corrected_before_its_turn_stays(
+        self, store: GalleryStore, other: GalleryStore
+    ) -> None:
+        dock = Filter(camera=("dock",))
+        store.add([new_record(each, id=f"{each}", camera="dock") for each in range(700)])
+        begun = 0
+
+        def correct_before_the_second(connection: sqlite3.Connection) -> None:
+            nonlocal begun
+            begun += 1
+            if begun == 2:
+                yard = Labels(camera="yard")
+                relabel_record(connection, "699", yard, None, datetime.now(UTC))
+
+        store.database.before_write = correct_before_the_second
+        assert delete_matches(store, dock, expected=700) == 699
+        assert ids(store) == ["a", "b", "c", "d", "699"]
+
+    def test_what_is_deleted_before_it_cannot_go_on_is_told(
+        self, store: GalleryStore, other: GalleryStore
+    ) -> None:
+        with ExitStack() as held:
+
+            def find(each: GalleryStore) -> Iterator[list[int]]:
+                yield [1]
+                held.enter_context(store.database.writing())
+                yield [4]
+
+            with pytest.raises(DeletionInterrupted, match=r"^1 of .* Count .* delete the rest"):
+                other.delete_numbered(find)
+        assert ids(store) == ["b", "c", "d"]
+
+
+def another_process_could_write(other: GalleryStore) -> None:
+    """Begin a write that changes nothing."""
+    with other.database.writing():
+        pass
 
 
 def test_what_is_deleted_is_in_no_file_any_more(store: GalleryStore, tmp_path: Path) -> None:

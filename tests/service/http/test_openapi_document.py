@@ -72,6 +72,21 @@ def test_the_document_has_the_version_of_the_api_and_no_path_of_a_machine(
     )
 
 
+def test_bounds_are_written_in_the_words_of_json_schema(document: dict[str, Any]) -> None:
+    def members(node: object) -> set[str]:
+        if isinstance(node, dict):
+            return set(node).union(*map(members, node.values()))
+        return set().union(*map(members, node)) if isinstance(node, list) else set()
+
+    assert {"ge", "gt", "le", "lt"}.isdisjoint(members(document))
+    (deletion,) = (
+        each["schema"]
+        for each in document["paths"]["/gallery"]["delete"]["parameters"]
+        if each["name"] == "expected"
+    )
+    assert {"type": "integer", "minimum": 0} in deletion["anyOf"]
+
+
 def test_every_call_has_a_name_of_its_own_a_summary_and_a_description(
     document: dict[str, Any],
 ) -> None:

@@ -16,6 +16,7 @@ from service.errors import (
     UnknownRecord,
 )
 from service.gallery.address import MilvusAddress, parse_address
+from service.gallery.filters.filter import Filter
 from service.gallery.record import Labels, NewRecord
 from service.milvus import enrolment
 from service.milvus.connection import Connection
@@ -108,6 +109,27 @@ def test_a_writer_takes_its_row_back_when_another_has_the_id(
             enrolment.store(connection, [new_record(2, id="a"), new_record(3)], Numbers())
         connection.close()
         assert [record.camera for record in rival.page().records] == ["rival"]
+
+
+def test_what_a_clock_that_is_ahead_stored_is_neither_counted_nor_deleted(
+    server: MilvusServer, bundle: Bundle
+) -> None:
+    place = milvus_address(server, "ahead")
+
+    class Ahead(Numbers):
+        def __init__(self) -> None:
+            super().__init__()
+            self._last = int((time.time() + 3600) * 1_000_000)
+
+    with MilvusGallery.open(place, bundle, timeout=TIMEOUT) as gallery:
+        gallery.add(new_record(1, id="a", camera="gate"))
+        connection = Connection(place, TIMEOUT)
+        enrolment.store(connection, [new_record(2, id="b", camera="gate")], Ahead())
+        connection.close()
+        gate = Filter(camera=("gate",))
+        assert (gallery.count(gate), gallery.count_matching(gate)) == (2, 1)
+        assert gallery.delete_matching(gate, expected=1) == 1
+        assert gallery.get("b").camera == "gate"
 
 
 def test_a_record_that_is_deleted_while_it_is_relabelled_stays_deleted(

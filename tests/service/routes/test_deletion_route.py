@@ -1,11 +1,16 @@
 """`GET /gallery` and `DELETE /gallery` with a filter."""
 
 import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 
+from service.gallery.store.database import DATABASE_NAME
+from service.gallery.store.generations import served_generation
 from service.running import Running
 from tests.service.gallery.builders import new_record, random_features
 from tests.service.problem_checks import assert_problem
@@ -113,6 +118,29 @@ def test_another_number_of_records_than_expected_is_refused(client: httpx.Client
     told = client.delete("/gallery", params={"filter": WHITE, "expected": "2"})
     assert (told.status_code, told.json()) == (200, {"matched": 2, "deleted": 2})
     assert listed(client) == ["1", "3", "5"]
+
+
+def test_a_record_that_others_delete_meanwhile_is_matched_and_not_deleted(
+    service: tuple[httpx.Client, Running],
+) -> None:
+    client, running = service
+    size = running.bundle.manifest.feature_size
+    features = random_features(np.random.default_rng(1), size)
+    running.gallery.add_all(
+        [new_record(features=features, id=str(number), camera="gate") for number in range(501)]
+    )
+    directory = Path(running.gallery.info().directory)
+    path = directory / served_generation(directory) / DATABASE_NAME
+    with closing(sqlite3.connect(path)) as connection:
+        # Somebody who deletes the last one before its turn.
+        connection.execute(
+            "CREATE TRIGGER somebody AFTER DELETE ON record WHEN old.id = '0' "
+            "BEGIN DELETE FROM record WHERE id = '500'; END"
+        )
+    parameters = {"filter": '{"camera": "gate"}', "all": "true", "expected": "501"}
+    told = client.delete("/gallery", params=parameters)
+    assert (told.status_code, told.json()) == (200, {"matched": 501, "deleted": 500})
+    assert listed(client) == []
 
 
 def test_a_parameter_of_a_page_is_given_once(client: httpx.Client) -> None:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -132,6 +133,54 @@ def test_a_deletion_whose_answer_was_lost_is_done(
     between.next(lose_answer)
     asked_between.ask(lambda client: client.delete(camera))
     assert [request.method for request in between.received] == ["POST", "DELETE", "DELETE"]
+
+
+@pytest.mark.parametrize("trouble", [lose_answer, hang_up])
+def test_a_deletion_of_an_expected_number_is_not_sent_again_when_its_answer_is_lost(
+    asked_between: Asking, between: Between, camera: str, trouble: Callable[..., None]
+) -> None:
+    asked_between.ask(lambda client: client.enrol(sighted(0, told=Sighting(camera=camera))))
+    between.next(trouble)
+    with pytest.raises(AnswerLost, match="may have been carried out: count again with dry_run"):
+        asked_between.ask(
+            lambda client: client.delete_matching({"camera": camera}, all=True, expected=1)
+        )
+    assert [request.method for request in between.received] == ["POST", "DELETE"]
+
+
+def test_a_deletion_of_an_expected_number_that_was_interrupted_is_not_sent_again(
+    asked_between: Asking, between: Between, camera: str
+) -> None:
+    between.next(problem(503, "deletion-interrupted", Retry_After="0"))
+    with pytest.raises(Busy, match="do something else"):
+        asked_between.ask(lambda client: client.delete_matching({"camera": camera}, expected=1))
+    assert len(between.received) == 1
+
+
+def test_a_deletion_of_an_expected_number_is_sent_again_when_nothing_was_done(
+    asked_between: Asking, between: Between, camera: str
+) -> None:
+    between.next(problem(503, "gallery-locked", Retry_After="0"))
+    deleted = asked_between.ask(
+        lambda client: client.delete_matching({"camera": camera}, expected=0)
+    )
+    assert (deleted.deleted, len(between.received)) == (0, 2)
+
+
+@pytest.mark.parametrize("options", [{"dry_run": True, "expected": 1}, {"all": True}])
+@pytest.mark.parametrize(
+    "trouble", [lose_answer, problem(503, "deletion-interrupted", Retry_After="0")]
+)
+def test_a_count_and_a_deletion_of_any_number_are_sent_again(
+    asked_between: Asking,
+    between: Between,
+    camera: str,
+    options: dict[str, Any],
+    trouble: Callable[..., None],
+) -> None:
+    between.next(trouble)
+    asked_between.ask(lambda client: client.delete_matching({"camera": camera}, **options))
+    assert [request.method for request in between.received] == ["DELETE", "DELETE"]
 
 
 def test_nobody_listens(kind: Kind) -> None:
