@@ -74,12 +74,12 @@ def run_demo(
         wait_until_ready(client, child)
         click.echo(f"the service is ready; searching with {', '.join(images)}\n")
         answer = search(client, images)
-        click.echo(f"{explanation(answer, summary.indexed + summary.skipped)}\n")
+        click.echo(f"{explanation(answer, sightings(client))}\n")
         click.echo(table(answer["results"]))
-        click.echo(
-            f"\nthe gallery stays in {directory} for the next run; to remove it: "
-            f"rm -r {shlex.quote(str(directory))}"
-        )
+        stays = f"\nthe gallery stays in {directory} for the next run"
+        # In a directory that was named may be more than the demonstration's.
+        removal = f"; to remove it: rm -r {shlex.quote(str(directory))}" if gallery is None else ""
+        click.echo(stays + removal)
         if once:
             click.echo(
                 "the page and the API: run `vreid demo` without --once "
@@ -130,22 +130,40 @@ def search(client: httpx.Client, images: Mapping[str, Path]) -> Mapping[str, Any
     return answer
 
 
-def explanation(answer: Mapping[str, Any], samples: int) -> str:
+def sightings(client: httpx.Client) -> int:
+    """Return how many sightings the gallery has, of which a named one may have had some before.
+
+    Raises:
+        DemoError: the service refused.
+    """
+    response = client.get("/info")
+    answer = response.json()
+    if response.status_code != 200:
+        raise DemoError(f"the facts were refused: {answer['title']}: {answer['detail']}")
+    count: int = answer["gallery"]["records"]
+    return count
+
+
+def explanation(answer: Mapping[str, Any], count: int) -> str:
     """Return what the table of an answer shows, as lines of text.
 
     Args:
         answer: of the search.
-        samples: how many of them the gallery has.
+        count: of the gallery's sightings.
     """
-    lines = [f"the {len(answer['results'])} nearest of the gallery's {samples} sightings:"]
-    rate = answer["threshold"]["false_accept_rate"]
-    if rate is not None:
-        lines += [
-            "  identity     as the gallery has it, not as the search found it",
-            "  probability  of the same vehicle, if 1 in 2 pairs were the same",
-            f"  match        yes: so alike are 1 in {round(1 / rate)} pairs of different vehicles; "
-            "no: only among the nearest",
-        ]
+    results = answer["results"]
+    lines = [
+        f"the {len(results)} nearest of the gallery's {count} sightings:",
+        "  identity     as the gallery has it, not as the search found it",
+    ]
+    if any(result["probability"] is not None for result in results):
+        lines.append("  probability  of the same vehicle, if 1 in 2 pairs were the same")
+    if any(result["match"] is not None for result in results):
+        pairs = round(1 / answer["threshold"]["false_accept_rate"])
+        lines.append(
+            f"  match        yes: so alike are 1 in {pairs} pairs of different vehicles; "
+            "no: only among the nearest"
+        )
     return "\n".join(lines)
 
 

@@ -20,6 +20,14 @@ def enrol(address: str, record_id: str, **labels: object) -> None:
     assert answer.status_code == 201, answer.text
 
 
+def enrol_four(address: str) -> None:
+    """Store the records a, b, c and d, each with labels of its own."""
+    enrol(address, "a", identity="one", camera="north", captured_at="2026-03-01T08:00:00Z")
+    enrol(address, "b", identity="one", camera="gate", attributes={"colour": "red"})
+    enrol(address, "c", camera="north", attributes={"speed": 62})
+    enrol(address, "d", identity="two", captured_at="2026-03-02T08:00:00Z")
+
+
 def stored(address: str) -> list[str]:
     """The ids of all records, in the order of storing."""
     answer = httpx.get(f"{address}/gallery", params={"limit": 500}, timeout=30, trust_env=False)

@@ -6,23 +6,15 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from playwright.sync_api import Locator, Page, Request, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from service.gallery.store.database import DATABASE_NAME
 from service.keys.key import Role
 from tests.browser.conftest import OpenPage
-from tests.browser.records import enrol, new_key, stored
+from tests.browser.record_cards import cards, ids
+from tests.browser.records import enrol, enrol_four, new_key, stored
 from tests.service.serving import running_service
 from vreid.bundle import Bundle
-
-
-def cards(page: Page) -> Locator:
-    return page.locator(".record-card")
-
-
-def ids(page: Page) -> list[str]:
-    found: list[str] = cards(page).evaluate_all("cards => cards.map(card => card.dataset.id)")
-    return found
 
 
 def select(page: Page, record_id: str) -> None:
@@ -43,13 +35,6 @@ def own_four(own_service: str) -> str:
     """Address of a service with the same records, for a test that deletes some."""
     enrol_four(own_service)
     return own_service
-
-
-def enrol_four(address: str) -> None:
-    enrol(address, "a", identity="one", camera="north", captured_at="2026-03-01T08:00:00Z")
-    enrol(address, "b", identity="one", camera="gate", attributes={"colour": "red"})
-    enrol(address, "c", camera="north", attributes={"speed": 62})
-    enrol(address, "d", identity="two", captured_at="2026-03-02T08:00:00Z")
 
 
 def test_the_gallery_comes_page_by_page(open_page: OpenPage, sample_service: str) -> None:
@@ -146,53 +131,6 @@ def test_a_filter_is_kept_in_the_address(open_page: OpenPage, four_records: str)
     page.reload()
     expect(page.locator(".conditions")).to_have_text("without identity")
     expect(cards(page)).to_have_count(1)
-
-
-@pytest.mark.parametrize("back", ["the browser's button", "the link above the record"])
-def test_coming_back_from_a_record_leads_to_where_it_was_opened(
-    open_page: OpenPage, sample_service: str, back: str
-) -> None:
-    page = open_page(sample_service, '#/browse?filter={"not":{"camera":"nowhere"}}')
-    for loaded in (48, 96):
-        expect(cards(page)).to_have_count(loaded)
-        page.get_by_role("button", name="Load more").click()
-    expect(cards(page)).to_have_count(144)
-    opened = cards(page).nth(120)
-    opened.scroll_into_view_if_needed()
-    top = opened.evaluate("card => card.getBoundingClientRect().top")
-    record_id = opened.get_attribute("data-id")
-    opened.locator("h3 a").click()
-    expect(page.get_by_role("heading", name="Facts")).to_be_visible()
-    # Also where the record's page was loaded anew.
-    page.reload()
-    expect(page.get_by_role("heading", name="Facts")).to_be_visible()
-    if back == "the browser's button":
-        page.go_back()
-    else:
-        page.get_by_role("link", name="Browse the gallery").click()
-    expect(cards(page)).to_have_count(144)
-    found = page.locator(f".record-card[data-id='{record_id}']")
-    expect(found.locator("h3 a")).to_be_focused()
-    page.wait_for_function(
-        "([id, top]) => Math.abs(document.querySelector(`[data-id='${id}']`)"
-        ".getBoundingClientRect().top - top) < 2",
-        arg=[record_id, top],
-    )
-    expect(page.locator(".conditions li")).to_have_count(1)
-    page.get_by_role("button", name="Load more").click()
-    expect(cards(page)).to_have_count(192)
-    assert len(set(ids(page))) == 192
-
-
-def test_what_was_deleted_meanwhile_is_not_shown_on_coming_back(
-    open_page: OpenPage, own_four: str
-) -> None:
-    page = open_page(own_four, "#/browse")
-    cards(page).first.locator("h3 a").click()
-    page.get_by_role("button", name="Delete…").click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete 1 sighting").click()
-    expect(cards(page)).to_have_count(3)
-    assert ids(page) == ["b", "c", "d"]
 
 
 def test_a_damaged_address_shows_everything(open_page: OpenPage, four_records: str) -> None:

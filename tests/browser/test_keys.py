@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PATIENCE, QUERY, SCREENSHOTS, OpenPage
 from tests.browser.picture_input import choose
-from tests.browser.records import new_key
+from tests.browser.records import enrol, new_key
 
 
 @pytest.fixture
@@ -80,6 +80,31 @@ def test_a_forgotten_key_is_asked_for_again(
     page.get_by_role("button", name="Not now").click()
     expect(page.locator(".state-title")).to_have_text("An API key is needed")
     expect(page.get_by_role("button", name="Enter API key")).to_be_visible()
+
+
+def test_with_a_key_goes_what_was_looked_for(
+    open_page: OpenPage, serve: Callable[..., str], keys: Path
+) -> None:
+    enrol(serve(), "a", identity="AB 123")
+    key = new_key(keys, "search")
+    page = open_page(serve(access={"keys": keys}), "#/search?id=a", key=key, expected=[401])
+    expect(page).to_have_url(re.compile("search="))
+    page.goto('/#/browse?filter={"identity":"AB 123"}')
+    page.get_by_role("link", name="AB 123").click()
+    up = page.get_by_role("link", name="Browse the gallery")
+    expect(up).to_have_attribute("href", re.compile("AB.*123"))
+    up.click()
+    expect(page.locator(".record-card")).to_have_count(1)
+    page.get_by_role("button", name="Forget key").click()
+    page.get_by_role("button", name="Not now").click()
+    expect(page.locator(".state-title")).to_have_text("An API key is needed")
+    # Nor does the view that was shown remember its filter when another follows.
+    page.goto("/#/record/a")
+    enter(page, key)
+    expect(page.get_by_role("heading", name="Facts")).to_be_visible()
+    expect(up).to_have_attribute("href", "#/browse")
+    page.get_by_role("link", name="Search", exact=True).click()
+    expect(page.get_by_text("Nothing searched yet")).to_be_visible()
 
 
 def test_a_rate_that_is_used_up_says_when_to_come_back(

@@ -13,7 +13,10 @@ import pytest
 from service.demo import child
 from service.demo.child import DemoError, is_free, serving
 from service.demo.run import SAMPLES
+from service.gallery.store.database import DATABASE_NAME
+from service.indexing.job import index_source
 from service.settings import SHIPPED_BUNDLE
+from tests.bundles import make_tiny_bundle
 from tests.e2e.processes import clean_environment, command, vreid
 from tests.service.vehicles import triplet
 from vreid.bundle import Bundle
@@ -33,29 +36,33 @@ def write_samples(directory: Path) -> Path:
     return directory
 
 
-def test_one_run_prints_a_ranked_table_and_where_the_page_was(
-    bundle: Bundle, tmp_path: Path
-) -> None:
-    samples = write_samples(tmp_path / "samples")
+def run_once(
+    bundle: Bundle, samples: Path, gallery: Path | None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    named = None if gallery is None else str(gallery)
     script = (
         "from pathlib import Path\n"
         "from service.demo.run import run_demo\n"
-        f"run_demo(Path({str(tmp_path / 'gallery')!r}), 0, True, "
+        f"run_demo({named!r} and Path({named!r}), 0, True, "
         f"Path({str(bundle.path)!r}), Path({str(samples)!r}))"
     )
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True,
         text=True,
         timeout=120,
-        env=clean_environment(),
+        env=clean_environment() | environment,
     )
+
+
+def test_one_run_prints_a_ranked_table_and_where_the_page_was(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    samples = write_samples(tmp_path / "samples")
+    done = run_once(bundle, samples, tmp_path / "gallery")
     assert done.returncode == 0, done.stderr
     assert "4 samples indexed" in done.stdout
-    gallery = tmp_path / "gallery"
-    assert f"the gallery stays in {gallery} for the next run; to remove it: rm -r {gallery}\n" in (
-        done.stdout
-    )
+    assert f"the gallery stays in {tmp_path / 'gallery'} for the next run\n" in done.stdout
     assert done.stdout.index("the 4 nearest of the gallery's 4 sightings:") < done.stdout.index(
         "rank  identity"
     )
@@ -64,6 +71,38 @@ def test_one_run_prints_a_ranked_table_and_where_the_page_was(
     assert re.search(
         r"^the page \(while it ran\): http://127\.0\.0\.1:\d+/$", done.stdout, re.MULTILINE
     )
+
+
+def test_a_gallery_that_was_named_is_counted_whole_and_not_offered_for_removal(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    samples = write_samples(tmp_path / "samples")
+    manifest = samples / "manifest.csv"
+    own = samples / "own.csv"
+    own.write_text(manifest.read_text().replace("demo-", "own-"))
+    index_source(own, bundle, tmp_path / "gallery", show_progress=False)
+    done = run_once(bundle, samples, tmp_path / "gallery")
+    assert done.returncode == 0, done.stderr
+    assert "the 8 nearest of the gallery's 8 sightings:" in done.stdout
+    assert "rm -r" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("is_calibrated", "explained"), [(True, ["identity", "probability"]), (False, ["identity"])]
+)
+def test_the_demos_own_gallery_can_be_removed_and_only_known_columns_are_explained(
+    tmp_path: Path, is_calibrated: bool, explained: list[str]
+) -> None:
+    # Its calibration has no threshold, so nothing is a match or none.
+    bundle = make_tiny_bundle(tmp_path / "bundle", calibrated=is_calibrated)
+    samples = write_samples(tmp_path / "samples")
+    done = run_once(bundle, samples, None, XDG_DATA_HOME=str(tmp_path / "data"))
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"^  (\w+)  ", done.stdout, re.M) == explained
+    removed = re.search(r"; to remove it: rm -r (.+)$", done.stdout, re.M)
+    assert removed is not None
+    assert Path(removed[1]).is_relative_to(tmp_path / "data")
+    assert (Path(removed[1]) / DATABASE_NAME).is_file()
 
 
 def test_two_services_that_prefer_one_port_each_have_their_own(

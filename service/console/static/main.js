@@ -7,6 +7,8 @@ import { askForKey } from "./access/key_dialog.js";
 import { showKeyButton } from "./access/key_button.js";
 import { askAgain, currentKey, onKeyChange, setAsker } from "./calls/key.js";
 import { unreachable } from "./calls/problem.js";
+import { forgetPlaces } from "./memory/browse_memory.js";
+import { forgetSearches } from "./memory/search_memory.js";
 import { go, parseRoute, recordRoute } from "./router.js";
 import { showEmpty, showLoading, showProblem } from "./parts/states.js";
 
@@ -61,8 +63,7 @@ async function show() {
   const view = VIEWS[name];
   shown += 1;
   const turn = shown;
-  endView?.();
-  endView = null;
+  leaveView();
   document.title = `${view.title} · vreid`;
   markCurrent(name);
   if (view.role && !access.may(view.role)) {
@@ -92,6 +93,11 @@ async function show() {
   }
   // At the start the browser's own order is right; later the focus would be lost with the view.
   if (turn > 1) focusHeading();
+}
+
+function leaveView() {
+  endView?.();
+  endView = null;
 }
 
 // Some browsers keep in mind that a module did not come, until the page is loaded anew.
@@ -157,8 +163,15 @@ document.getElementById("skip").addEventListener("click", (event) => {
   main.focus();
 });
 onKeyChange(async () => {
-  // While starting, start itself goes on with the new key; a forgotten key begins anew.
-  if (info === null || currentKey() === null) return;
+  if (currentKey() === null) {
+    // A view remembers when it is left. Whoever forgot the key begins anew.
+    leaveView();
+    forgetPlaces();
+    forgetSearches();
+    return;
+  }
+  // While starting, start itself goes on with the new key.
+  if (info === null) return;
   const before = access.role;
   try {
     access = await whoCalls();

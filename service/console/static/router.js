@@ -21,9 +21,14 @@ export function pushRoute(route) {
   window.history.pushState(null, "", `#/${route}`);
 }
 
-// Rewrites the current entry; the view stays.
-export function replaceRoute(route) {
-  window.history.replaceState(null, "", `#/${route}`);
+// Rewrites the current entry; the view stays. `mark` is kept with the entry, also over a reload, and
+// is null for an entry that a link made.
+export function replaceRoute(route, mark = null) {
+  window.history.replaceState(mark, "", `#/${route}`);
+}
+
+export function markOfEntry() {
+  return window.history.state;
 }
 
 export function recordRoute(id) {

@@ -11,7 +11,8 @@ const PAGE = 48;
 // Returns {root, start, end, remove, focus, selected, selectAll}:
 //   start(filter, wanted)
 //                     shows the first of what passes a filter, null for all: a page, or as many as
-//                     are wanted; resolves to whether they are shown
+//                     are wanted; resolves to whether they are shown, false also where something
+//                     else is asked for meanwhile
 //   end()             when the view goes
 //   remove(ids)       takes cards away and puts the focus onto what stands there then; returns
 //                     whether anything does
@@ -27,52 +28,52 @@ export function recordGrid({ api, pageLimit, maySelect, onCount, onSelection, on
   const cards = new Map();
   const chosen = new Map();
   let turn = 0;
+  let isAll = false;
 
   function start(filter, wanted = PAGE) {
     turn += 1;
+    isAll = false;
     cards.clear();
     selectAll(false);
     list.replaceChildren();
     return load(filter, null, Math.max(wanted, PAGE));
   }
 
+  // In as many calls as the service needs for that many records; each page is shown as it comes.
   async function load(filter, cursor, wanted = PAGE) {
     const mine = turn;
+    const added = [];
+    let next = cursor;
+    let left = wanted;
     showLoading(foot, cursor === null ? "Reading the gallery…" : "Reading more…");
     try {
-      const page = await read(filter, cursor, wanted);
-      if (mine === turn) show(page, filter, cursor !== null);
-      return mine === turn;
+      do {
+        const limit = Math.min(left, pageLimit);
+        const page = await api.get(`/gallery?${asked(filter, next, limit)}`);
+        if (mine !== turn) return false;
+        added.push(...page.records.filter(({ id }) => !cards.has(id)).map(add));
+        next = page.next_cursor;
+        left -= limit;
+        isAll = next === null;
+        onCount({ shown: cards.size, isAll });
+      } while (!isAll && left > 0);
     } catch (problem) {
-      if (mine === turn) showProblem(foot, problem, { retry: () => load(filter, cursor, wanted) });
+      if (mine === turn) showProblem(foot, problem, { retry: () => load(filter, next, left) });
       return false;
     }
+    showFoot(() => load(filter, next));
+    tell(added, cursor !== null);
+    return true;
   }
 
-  // As many records as are wanted, in as many calls as the service needs for them.
-  async function read(filter, cursor, wanted) {
-    const limit = Math.min(wanted, pageLimit);
-    const page = await api.get(`/gallery?${asked(filter, cursor, limit)}`);
-    if (page.next_cursor === null || wanted <= limit) return page;
-    const rest = await read(filter, page.next_cursor, wanted - limit);
-    return { ...rest, records: [...page.records, ...rest.records] };
-  }
-
-  function show(page, filter, isMore) {
+  function showFoot(more) {
     ready(foot);
     foot.replaceChildren();
-    const added = page.records.filter(({ id }) => !cards.has(id)).map(add);
-    if (page.next_cursor !== null) {
-      foot.append(
-        element(
-          "button",
-          { type: "button", onclick: () => load(filter, page.next_cursor) },
-          "Load more",
-        ),
-      );
-    }
+    if (!isAll) foot.append(element("button", { type: "button", onclick: more }, "Load more"));
     if (cards.size === 0) onEmpty(foot);
-    onCount({ shown: cards.size, isAll: page.next_cursor === null });
+  }
+
+  function tell(added, isMore) {
     if (isMore) {
       added[0]?.querySelector("a").focus();
       announce(`${plural(added.length, "more sighting")}, ${count(cards.size)} shown.`);
@@ -108,11 +109,11 @@ export function recordGrid({ api, pageLimit, maySelect, onCount, onSelection, on
     }
     onSelection(chosen.size);
     next?.querySelector("a").focus();
-    const more = foot.querySelector("button");
-    onCount({ shown: cards.size, isAll: more === null });
+    onCount({ shown: cards.size, isAll });
     if (cards.size > 0) return next !== null;
-    if (more) more.click();
-    else onEmpty(foot);
+    // Neither while more are being read.
+    if (isAll) onEmpty(foot);
+    else foot.querySelector("button")?.click();
     return false;
   }
 

@@ -7,9 +7,9 @@ import { filterWords } from "../labels/filter_words.js";
 import { filters } from "../labels/filters.js";
 import { count, plural } from "../parts/formats.js";
 import { deleteRecords } from "../records/record_deletion.js";
-import { recallPlace, rememberPlace } from "../memory/browse_memory.js";
+import { newVisit, recallPlace, rememberPlace } from "../memory/browse_memory.js";
 import { recordGrid } from "./record_grid.js";
-import { replaceRoute } from "../router.js";
+import { markOfEntry, replaceRoute } from "../router.js";
 import { selectionBar } from "./selection_bar.js";
 import { showEmpty } from "../parts/states.js";
 
@@ -18,6 +18,8 @@ export function mount(main, { api, route, info, access }) {
   let total = info.gallery.records;
   let shownNow = null;
   let shownRoute = null;
+  let returning = null;
+  const visit = newVisit();
   const isAdmin = access.may("admin");
   const heading = element("h1", { tabindex: "-1" }, "Browse");
   const counted = element("p");
@@ -65,16 +67,28 @@ export function mount(main, { api, route, info, access }) {
     grid.root,
     bar.bar,
   );
-  start(recallPlace(routeOf(filter)));
+  // Only an entry of the history that was here before has a mark; the way up from a record says in
+  // its address whither it leads.
+  start(recallPlace(route.query.get("visit") ?? markOfEntry()?.visit));
   return () => {
     grid.end();
-    if (shownNow === null) return;
-    rememberPlace(shownRoute, {
-      shown: shownNow.shown,
-      scroll: window.scrollY,
-      id: document.activeElement?.closest(".record-card")?.dataset.id ?? null,
-    });
+    const place = returning !== null && isUntouched() ? returning : placeNow();
+    if (place !== null) rememberPlace(visit, shownRoute, place);
   };
+
+  function placeNow() {
+    return (
+      shownNow && {
+        shown: shownNow.shown,
+        scroll: window.scrollY,
+        id: document.activeElement?.closest(".record-card")?.dataset.id ?? null,
+      }
+    );
+  }
+
+  function isUntouched() {
+    return window.scrollY === 0 && [heading, document.body].includes(document.activeElement);
+  }
 
   // `place` is where to go on, null for the beginning.
   async function start(place = null) {
@@ -87,11 +101,15 @@ export function mount(main, { api, route, info, access }) {
     counted.textContent = "";
     shownNow = null;
     shownRoute = routeOf(filter);
-    replaceRoute(shownRoute);
+    replaceRoute(shownRoute, { visit });
     refreshTotal();
-    if (!(await grid.start(filter, place?.shown)) || place === null) return;
-    if (place.id !== null) grid.focus(place.id);
-    window.scrollTo(0, place.scroll);
+    returning = place;
+    const isShown = await grid.start(filter, place?.shown);
+    if (isShown && place !== null && isUntouched()) {
+      if (place.id !== null) grid.focus(place.id);
+      window.scrollTo(0, place.scroll);
+    }
+    if (isShown) returning = null;
   }
 
   function apply(wanted) {

@@ -22,6 +22,11 @@ export function recall(number) {
   return kept.get(number) ?? null;
 }
 
+export function forgetSearches() {
+  kept.clear();
+  last = null;
+}
+
 // The number of the search that was begun last, null where there is none.
 export function latest() {
   return last;
