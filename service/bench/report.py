@@ -58,7 +58,7 @@ def _http_lines(
     rows: Sequence[Mapping[str, Any]], engine: Mapping[str, Any] | None
 ) -> Iterator[str]:
     head = ["over HTTP", "connections", "samples/s", "images/s", "p50 ms", "p90 ms", "p99 ms"]
-    head += ["answers", "not 200", "peak MB", "of engine"]
+    head += ["answers", "not 200", "peak MiB", "of engine"]
     table = [head]
     for row in rows:
         load = row["figures"]["load"]

@@ -34,7 +34,8 @@ def parse_deletion(text: str) -> Filter:
     if _has_empty_part(conditions):
         raise InvalidFilter(
             "The filter, or one in it, has no condition, so every record passes it; say which "
-            "records are to be deleted. To delete all of them, delete the gallery's directory."
+            "records are to be deleted. To delete all of them, stop what serves the gallery, and "
+            "delete its directory."
         )
     return conditions
 

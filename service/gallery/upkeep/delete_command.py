@@ -30,12 +30,18 @@ from service.gallery.upkeep.opened import opened
     is_flag=True,
     help="With --filter: delete also where every record passes it.",
 )
+@click.option(
+    "--expected",
+    type=click.IntRange(0),
+    help="With --filter: how many are meant; where another number passes, none is deleted.",
+)
 def delete(
     directory: Path,
     ids: tuple[str, ...],
     conditions: Filter | None,
     dry_run: bool,
     all_of_them: bool,
+    expected: int | None,
 ) -> None:
     """Delete the records of DIRECTORY with these IDS, with their features and images.
 
@@ -43,8 +49,10 @@ def delete(
     write in between. A filter that every record passes is refused unless --all is given.
     """
     if conditions is None:
-        if not ids or dry_run or all_of_them:
-            raise click.UsageError("Give IDS, or --filter; --dry-run and --all belong to --filter.")
+        if not ids or dry_run or all_of_them or expected is not None:
+            raise click.UsageError(
+                "Give IDS, or --filter; --dry-run, --all and --expected belong to --filter."
+            )
         _delete_ids(directory, ids)
         return
     if ids:
@@ -55,7 +63,7 @@ def delete(
             return
         if not all_of_them:
             _refuse_everything(store, conditions)
-        click.echo(f"{delete_matches(store, conditions)} deleted")
+        click.echo(f"{delete_matches(store, conditions, expected)} deleted")
 
 
 def _refuse_everything(store: GalleryStore, conditions: Filter) -> None:

@@ -299,6 +299,7 @@ class TestCommand:
             ([], "Give IDS"),
             (["a", "--dry-run"], "Give IDS"),
             (["a", "--all"], "Give IDS"),
+            (["a", "--expected", "1"], "Give IDS"),
             (["--filter", '{"not": {"camera": "gaet"}}'], "Every record"),
             (["--filter", '{"camera": "gate", "camera": "yard"}'], "'camera' is given twice"),
         ],
@@ -310,6 +311,15 @@ class TestCommand:
         assert told.exit_code == 2
         assert said in told.output
         assert len(self.call("list", directory).output.splitlines()) == 4
+
+    def test_nothing_is_deleted_where_another_number_passes_than_is_expected(
+        self, directory: Path
+    ) -> None:
+        gate = ["--filter", '{"camera": "gate"}']
+        told = self.call("delete", directory, *gate, "--expected", 2)
+        assert isinstance(told.exception, UnexpectedCount)
+        assert self.call("delete", directory, *gate, "--dry-run").output == "3 would be deleted\n"
+        assert self.call("delete", directory, *gate, "--expected", 3).output == "3 deleted\n"
 
     def test_a_filter_that_every_record_passes_deletes_when_told_to_delete_all(
         self, directory: Path
