@@ -54,7 +54,9 @@ types: $(ALL_INSTALLED) ## Check the types
 	$(BIN)/mypy
 
 # Three for two processors: many tests wait for a process, a disk or a clock. To collect all tests
-# takes 20 s, so what runs alone is collected from its own files.
+# takes 20 s, so what runs alone is collected from its own files. A library that sets the locale C in
+# one test would have later tests of the process read text as ASCII.
+unit: export PYTHONUTF8 := 1
 unit: $(ALL_INSTALLED) ## Run pytest, in three processes; or choose tests with ARGS="..."
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
