@@ -146,10 +146,7 @@ def _packed(pixels: NDArray[np.uint8]) -> NDArray[np.uint32]:
 
 @cache
 def _nearest_lookup(palette: str) -> NDArray[np.uint8]:
-    """Nearest table entry for the middle of each cell of the cube, by its blue, green and red.
-
-    Cells are 4 levels wide, so the entry is at most two from the exact one.
-    """
+    """Nearest table entry for the middle of each cell of the cube, by its blue, green and red."""
     side = 1 << _LOOKUP_BITS
     width = 256 >> _LOOKUP_BITS
     table = palette_table(palette).astype(np.float32)
